@@ -1,0 +1,440 @@
+"""What the lab's Python programs share: the initramfs writer and the board.
+
+Runs inside the lab's root (selftests/lab/enter). Used by board.py, demo.py and
+suites.py; lib.sh is its counterpart for shell.
+"""
+
+import ctypes
+import lzma
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+LAB = os.path.dirname(os.path.realpath(__file__))
+TREE = os.path.dirname(os.path.dirname(LAB))
+CACHE = os.environ.get("UMBRA_CACHE") or os.path.expanduser("~/.cache/umbra")
+HOSTS = ("trixie", "forky")
+
+# A kernel's line, and what a kernel says when something is wrong. Only lines with a kernel time
+# stamp count, so nothing that a test prints can look like one.
+STAMP = re.compile(r"^\[ *\d+\.\d+\]")
+COMPLAINT = re.compile(
+    r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? .*?("
+    r"WARNING: |\bBUG\b|Oops|Call Trace:|Kernel panic|Unable to handle|"
+    r"rcu: INFO|rcu.*stall|blocked for more than|refcount_t: |lockup|"
+    r"KASAN|KCSAN|UBSAN|general protection|scheduling while atomic|Bad page)"
+)
+
+
+class LabError(Exception):
+    """Something the user must be told, in one message."""
+
+
+def say(text):
+    print("lab: " + text, file=sys.stderr, flush=True)
+
+
+def kernel(host):
+    """The facts about a Debian kernel, as setup wrote them."""
+    path = os.path.join(CACHE, "kernels", host + ".env")
+    if not os.path.exists(path):
+        raise LabError("no kernel named '%s' (there is: %s)" % (host, " ".join(HOSTS)))
+    facts = {}
+    with open(path) as f:
+        for line in f:
+            if "=" in line and not line.startswith("#"):
+                key, value = line.strip().split("=", 1)
+                facts[key] = value
+    return facts
+
+
+# --- initramfs -------------------------------------------------------------
+
+
+class Cpio:
+    """Writes a newc archive, as the kernel's initramfs wants it."""
+
+    def __init__(self):
+        self.parts = []
+        self.names = set()
+        self.ino = 1
+
+    def _entry(self, name, mode, data=b"", rdev=(0, 0)):
+        name = name.strip("/")
+        raw = name.encode() + b"\0"
+        fields = (self.ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(raw), 0)
+        head = b"070701" + b"".join(b"%08X" % f for f in fields) + raw
+        self.parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]
+        self.names.add(name)
+        self.ino += 1
+
+    def dir(self, name):
+        name = name.strip("/")
+        if name and name not in self.names:
+            self.dir(os.path.dirname(name))
+            self._entry(name, stat.S_IFDIR | 0o755)
+
+    def bytes(self, name, data, mode=0o755):
+        self.dir(os.path.dirname(name.strip("/")))
+        self._entry(name, stat.S_IFREG | mode, data)
+
+    def file(self, name, path):
+        try:
+            with open(path, "rb") as f:
+                data = f.read()
+        except OSError as e:
+            raise LabError("cannot read %s: %s" % (path, e.strerror)) from e
+        self.bytes(name, data, 0o755 if os.access(path, os.X_OK) else 0o644)
+
+    def tree(self, name, path):
+        for base, _, files in os.walk(path):
+            for f in sorted(files):
+                full = os.path.join(base, f)
+                self.file(os.path.join(name, os.path.relpath(full, path)), full)
+
+    def device(self, name, major, minor):
+        self.dir(os.path.dirname(name.strip("/")))
+        self._entry(name, stat.S_IFCHR | 0o600, rdev=(major, minor))
+
+    def finish(self):
+        self._entry("TRAILER!!!", 0)
+        data = b"".join(self.parts)
+        return data + b"\0" * (-len(data) % 512)
+
+
+def base_initramfs(init):
+    c = Cpio()
+    c.device("dev/console", 5, 1)
+    c.file("bin/busybox", "/usr/bin/busybox")
+    c.file("init", os.path.join(LAB, "initramfs", init))
+    return c
+
+
+def guest_initramfs(command=None):
+    """The guest's initramfs; with a command it runs that, else a shell."""
+    c = base_initramfs("guest-init")
+    if command is not None:
+        c.bytes("umbra/exec", b"#!/bin/sh\n" + command.encode() + b"\n")
+    return c.finish()
+
+
+def debian_modules(host, names):
+    """(file name, content) of Debian's modules and what they depend on, in load order."""
+    base = kernel(host)["MODULES"]
+    deps, builtin = {}, set()
+    with open(os.path.join(base, "modules.dep")) as f:
+        for line in f:
+            path, rest = line.rstrip("\n").split(":", 1)
+            deps[_module_name(path)] = (path, rest.split())
+    with open(os.path.join(base, "modules.builtin")) as f:
+        builtin = {_module_name(line.strip()) for line in f}
+    done, order = set(), []
+
+    def add(path):
+        if path in done:
+            return
+        done.add(path)
+        with open(os.path.join(base, path), "rb") as f:
+            data = f.read()
+        if path.endswith(".xz"):
+            data = lzma.decompress(data)
+        elif path.endswith(".zst"):
+            data = subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        order.append((_module_name(path) + ".ko", data))
+
+    for name in names:
+        key = name.replace("-", "_")
+        if key in builtin:
+            continue
+        if key not in deps:
+            raise LabError("Debian's kernel of %s has no module '%s'" % (host, name))
+        path, needs = deps[key]
+        for need in reversed(needs):
+            add(need)
+        add(path)
+    return order
+
+
+def _module_name(path):
+    return os.path.basename(path).split(".ko")[0].replace("-", "_")
+
+
+def module_depends(ko):
+    out = subprocess.run(["modinfo", "-F", "depends", ko], stdout=subprocess.PIPE, check=True, text=True).stdout
+    return [d for d in out.strip().split(",") if d]
+
+
+# --- the board -------------------------------------------------------------
+
+
+class Board:
+    """One emulated machine: `-M virt` without the H extension.
+
+    Fill it (add, module, port), then run() once. Attributes afterwards:
+    status (the command's), problem (None, or what went wrong with the board
+    itself), log (path of the host console's log), elapsed.
+    """
+
+    def __init__(self, host="trixie", cpu="rv64,h=false", smp=2, memory="2G", machine="virt"):
+        self.host, self.cpu, self.smp, self.memory, self.machine = host, cpu, smp, memory, machine
+        self.kernel = kernel(host)
+        self.cpio = base_initramfs("board-init")
+        self.modules = []
+        self.env = {}
+        self.ports = []  # (name, callback(bytes) or None, path or None)
+        self.append = ""
+        self.icount = None
+        self.extra = []
+        self.timeout = 300
+        self.terminal = None
+        self.quiet = False
+        self.log = None
+        self.status = None
+        self.problem = None
+        self.elapsed = 0.0
+        self.rmmod = False
+        self.on_start = None
+        self._debian = []
+
+    def add(self, src, dest=None):
+        dest = dest or "/lab/" + os.path.basename(src.rstrip("/"))
+        if os.path.isdir(src):
+            self.cpio.tree(dest, src)
+        else:
+            self.cpio.file(dest, src)
+
+    def debian_module(self, *names):
+        for n in names:
+            if n not in self._debian:
+                self._debian.append(n)
+
+    def umbra(self, args=""):
+        """umbra.ko and the launcher, as selftests/lab/build made them."""
+        out = os.path.join(TREE, "build", self.host)
+        ko = os.path.join(out, "umbra.ko")
+        if not os.path.exists(ko):
+            raise LabError("%s is not built; run: make lab-build" % ko)
+        self.debian_module(*module_depends(ko))
+        self.cpio.file("lib/umbra.ko", ko)
+        self.modules.append("/lib/umbra.ko " + args)
+        self.rmmod = True
+        if os.path.exists(os.path.join(out, "user", "umbra")):
+            self.cpio.file("bin/umbra", os.path.join(out, "user", "umbra"))
+        self.cpio.file("bin/guest", os.path.join(LAB, "initramfs", "guest"))
+
+    def guest_kernel(self, name):
+        self.cpio.file("guest/" + name, kernel(name)["VMLINUZ"])
+        if "guest/initrd" not in self.cpio.names:
+            self.cpio.bytes("guest/initrd", guest_initramfs(), 0o644)
+
+    def port(self, name, sink=None, path=None):
+        """A virtio-serial port, /dev/lab/NAME on the board; what is written
+        there goes to sink(bytes), or to a file."""
+        self.ports.append((name, sink, path))
+
+    def run(self, script):
+        """Boots, runs the script (text) as /lab/run, waits for the end."""
+        self.tmp = tempfile.mkdtemp(prefix="board.")
+        if self.log is None:
+            self.log = os.path.join(self.tmp, "console")
+        self.cpio.bytes("lab/run", script.encode())
+        loads = []
+        for name, data in debian_modules(self.host, self._debian):
+            self.cpio.bytes("lib/debian/" + name, data, 0o644)
+            loads.append("/lib/debian/" + name)
+        self.cpio.bytes("lab/modules", "".join(m + "\n" for m in loads + self.modules).encode(), 0o644)
+        env = dict(self.env)
+        if self.rmmod:
+            env["LAB_RMMOD"] = "1"
+        if self.terminal:
+            size = os.get_terminal_size(0) if os.isatty(0) else os.terminal_size((80, 24))
+            env.update(LAB_TERMINAL="1", LAB_ROWS=str(size.lines), LAB_COLS=str(size.columns))
+        self.cpio.bytes(
+            "lab/env", "".join("export %s='%s'\n" % (k, v.replace("'", "'\\''")) for k, v in env.items()).encode(), 0o644
+        )
+        initrd = os.path.join(self.tmp, "initrd")
+        with open(initrd, "wb") as f:
+            f.write(self.cpio.finish())
+        began = time.monotonic()
+        try:
+            self._run(initrd)
+        finally:
+            self.elapsed = time.monotonic() - began
+            self._check_log()
+            if self.log.startswith(self.tmp):
+                shutil.copyfile(self.log, os.path.join(tempfile.gettempdir(), "console.last"))
+            shutil.rmtree(self.tmp, ignore_errors=True)
+        return self.status
+
+    # What is below is private to run().
+
+    def _command(self, initrd, sinks):
+        cmd = ["qemu-system-riscv64", "-M", self.machine, "-cpu", self.cpu, "-smp", str(self.smp)]
+        cmd += ["-m", str(self.memory), "-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot"]
+        if self.icount:
+            cmd += ["-accel", "tcg,thread=single", "-icount", self.icount]
+        else:
+            cmd += ["-accel", "tcg,thread=multi"]
+        args = "console=ttyS0 earlycon=sbi loglevel=7 oops=panic panic=-1 rdinit=/init " + self.append
+        cmd += ["-kernel", self.kernel["VMLINUZ"], "-initrd", initrd, "-append", args.strip()]
+        cmd += ["-chardev", "file,id=console,path=" + self.log, "-serial", "chardev:console"]
+        cmd += ["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"]
+        # Port 0 is what a virtconsole would take; named ports start at 1.
+        cmd += ["-device", "virtio-serial-pci,id=vs,max_ports=31"]
+        if self.terminal:
+            cmd += ["-chardev", "socket,id=term,path=" + self._listen("term", "term", sinks)]
+            cmd += ["-device", "virtconsole,bus=vs.0,nr=0,chardev=term,name=terminal"]
+        for n, (name, sink, path) in enumerate(self.ports, 1):
+            ident = "port%d" % n
+            if path:
+                cmd += ["-chardev", "file,id=%s,path=%s" % (ident, path)]
+            else:
+                cmd += ["-chardev", "socket,id=%s,path=%s" % (ident, self._listen(ident, sink, sinks))]
+            cmd += ["-device", "virtserialport,bus=vs.0,nr=%d,chardev=%s,name=%s" % (n, ident, name)]
+        return cmd + self.extra
+
+    def _listen(self, ident, sink, sinks):
+        path = os.path.join(self.tmp, ident)
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(path)
+        s.listen(1)
+        sinks.append((s, sink))
+        return path
+
+    def _ctl(self, data):
+        self._ctl_text += data.decode(errors="replace")
+        while "\n" in self._ctl_text:
+            line, self._ctl_text = self._ctl_text.split("\n", 1)
+            word, _, rest = line.partition(" ")
+            if word == "start":
+                self._started = True
+                if self.on_start:
+                    self.on_start()
+            elif word == "exit":
+                self.status = int(rest)
+            elif word == "fail" and not self.problem:
+                self.problem = "on the board, %s failed" % rest
+
+    def _run(self, initrd):
+        self._ctl_text = ""
+        self._started = False
+        self.ports.insert(0, ("ctl", self._ctl, None))
+        sinks = []
+        cmd = self._command(initrd, sinks)
+        if os.environ.get("V"):
+            say(" ".join(cmd))
+        qemu_err = os.path.join(self.tmp, "qemu-err")
+        with open(qemu_err, "wb") as err:
+            qemu = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=err, stderr=err, preexec_fn=_die_with_parent)
+        try:
+            self._pump(qemu, sinks)
+        finally:
+            if qemu.poll() is None:
+                qemu.kill()
+            qemu.wait()
+        if self.status is None and not self.problem:
+            with open(qemu_err, errors="replace") as f:
+                text = f.read().strip()
+            self.problem = "the board died" + (" before its init ran" if not self._started else "")
+            if text:
+                self.problem += "; QEMU says: " + text.splitlines()[-1]
+
+    def _pump(self, qemu, sinks):
+        sel = selectors.DefaultSelector()
+        streams = {}
+        for s, sink in sinks:
+            s.settimeout(20)
+            try:
+                while True:
+                    s.settimeout(0.2)
+                    try:
+                        conn, _ = s.accept()
+                        break
+                    except socket.timeout:
+                        if qemu.poll() is not None:
+                            return
+            finally:
+                s.close()
+            conn.setblocking(True)
+            streams[conn] = sink
+            sel.register(conn, selectors.EVENT_READ)
+            if sink == "term":
+                self.terminal.attach(conn, sel)
+        deadline = time.monotonic() + self.timeout if self.timeout else None
+        while streams:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                self.problem = "no end after %d s (hung?)" % self.timeout
+                return
+            wait = 1.0 if left is None else min(left, 1.0)
+            for key, _ in sel.select(wait):
+                if key.fileobj not in streams:
+                    if not self.terminal.typed():
+                        self.problem = "ended by the user"
+                        return
+                    continue
+                conn = key.fileobj
+                try:
+                    data = conn.recv(65536)
+                except OSError:
+                    data = b""
+                if not data:
+                    sel.unregister(conn)
+                    del streams[conn]
+                    conn.close()
+                elif streams[conn] == "term":
+                    self.terminal.show(data)
+                elif streams[conn]:
+                    streams[conn](data)
+            # A command that reported, on a board that then does not power off.
+            if self.status is not None and deadline is not None:
+                deadline = min(deadline, time.monotonic() + 20)
+        try:
+            qemu.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            pass
+
+    def _check_log(self):
+        self.firmware, self.firmware_lines, self.context = [], 0, []
+        try:
+            with open(self.log, errors="replace") as f:
+                text = f.read().replace("\r", "")
+        except OSError:
+            return
+        # The firmware ends its messages without a newline.
+        lines = re.sub(r"(?<=[^\n])(?=\[ *\d+\.\d{6}\]|system_opcode_insn: )", "\n", text).splitlines()
+        # After the kernel's first line, what bears no kernel time stamp is the
+        # firmware's.
+        stamps = [n for n, line in enumerate(lines) if STAMP.match(line)]
+        for line in lines[stamps[0] :] if stamps else []:
+            if line.strip() and not STAMP.match(line):
+                self.firmware.append(line)
+        self.firmware_lines = len(self.firmware)
+        for n, line in enumerate(lines):
+            if COMPLAINT.match(line):
+                self.problem = "the host's kernel complains: %s" % line
+                self.context = lines[n : n + 30]
+                return
+        self.context = lines[-15:]
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def exit_on_signals():
+    """SIGTERM and SIGHUP unwind like Ctrl-C does, so `finally` cleans up."""
+
+    def leave(signum, _frame):
+        raise SystemExit(128 + signum)
+
+    for s in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, leave)

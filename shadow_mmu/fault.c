@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Filling the shadow: from a fault on a gva to a leaf in the shadow tables.
+ *
+ * Called by the run loop for each page fault, and by the emulator to translate
+ * the addresses of accesses that it performs itself.  The vCPU's thread, may
+ * sleep; takes mmu.lock for the last step only.
+ *
+ * The rule against races with the host's memory management is KVM's: note the
+ * sequence of invalidations, find the host page, and install the leaf only if,
+ * under mmu.lock, no invalidation is under way and none ended since.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/uaccess.h>
+
+#include "../vmm_core/trace.h"
+#include "../vmm_core/vmm.h"
+#include "shadow.h"
+
+/* --- walking the guest's tables ------------------------------------------------- */
+
+static int op_read_pte(void *ctx, u64 gpa, u64 *pte)
+{
+	return shadow_read_gpte(ctx, gpa, pte);
+}
+
+/*
+ * The kernel's cmpxchg64() may be compiled to amocas, which not every
+ * assembler that can build this module knows.
+ */
+static bool cmpxchg_pte(u64 *ptr, u64 old, u64 new)
+{
+	u64 was, fail;
+
+	asm volatile("1:	lr.d.aqrl %0, %2\n"
+		     "	bne	%0, %3, 2f\n"
+		     "	sc.d.aqrl %1, %4, %2\n"
+		     "	bnez	%1, 1b\n"
+		     "2:\n"
+		     : "=&r"(was), "=&r"(fail), "+A"(*ptr)
+		     : "r"(old), "r"(new)
+		     : "memory");
+	return was == old;
+}
+
+/* A or D: atomically, as hardware does (privileged spec, section 10.3.2). */
+static int op_cmpxchg_pte(void *ctx, u64 gpa, u64 old, u64 new)
+{
+	struct umbra_vcpu *vcpu = ctx;
+	struct umbra_memslot *slot;
+	struct page *page;
+	int ret = -EFAULT;
+	int srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+
+	slot = umbra_memslot_find(vcpu->vm, gpa >> 12);
+	if (slot && !(slot->flags & KVM_MEM_READONLY)) {
+		unsigned long hva = slot->hva + (((gpa >> 12) - slot->gfn) << 12);
+
+		if (get_user_pages_fast(hva, 1, FOLL_WRITE, &page) == 1) {
+			u64 *ptr = page_address(page) + (gpa & 0xff8);
+
+			ret = cmpxchg_pte(ptr, old, new) ? 0 : -EAGAIN;
+			SetPageDirty(page);
+			put_page(page);
+			umbra_mark_dirty(vcpu->vm, gpa >> 12);
+		}
+	}
+	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
+	return ret;
+}
+
+static const struct umbra_walk_ops walk_ops = {
+	.read_pte = op_read_pte,
+	.cmpxchg_pte = op_cmpxchg_pte,
+};
+
+static u64 page_fault_cause(enum umbra_access access)
+{
+	switch (access) {
+	case UMBRA_ACCESS_READ:
+		return V_EXC_LOAD_PAGE;
+	case UMBRA_ACCESS_WRITE:
+		return V_EXC_STORE_PAGE;
+	default:
+		return V_EXC_INSN_PAGE;
+	}
+}
+
+static u64 access_fault_cause(enum umbra_access access)
+{
+	switch (access) {
+	case UMBRA_ACCESS_READ:
+		return V_EXC_LOAD_ACCESS;
+	case UMBRA_ACCESS_WRITE:
+		return V_EXC_STORE_ACCESS;
+	default:
+		return V_EXC_INSN_ACCESS;
+	}
+}
+
+static int walk(struct umbra_vcpu *vcpu, struct umbra_walk *w,
+		struct umbra_fault_info *info)
+{
+	int ret;
+
+	*w = (struct umbra_walk) {
+		.satp = vcpu->cpu->satp,
+		.user = vcpu->cpu->priv == UMBRA_PRIV_U,
+		.sum = vcpu->cpu->sstatus & V_SUM,
+		.mxr = vcpu->cpu->sstatus & V_MXR,
+		.svade = vcpu->feat.svade,
+		.access = info->access,
+	};
+	ret = umbra_walk(w, info->gva, &walk_ops, vcpu);
+	if (ret == UMBRA_WALK_PAGE_FAULT) {
+		info->cause = page_fault_cause(info->access);
+		return UMBRA_FAULT_GUEST;
+	}
+	if (ret == UMBRA_WALK_ACCESS_FAULT) {
+		info->cause = access_fault_cause(info->access);
+		return UMBRA_FAULT_GUEST;
+	}
+	if (ret)
+		return ret;
+	info->gpa = w->gpa;
+	return UMBRA_FAULT_DONE;
+}
+
+int umbra_mmu_translate(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
+{
+	struct umbra_walk w;
+
+	return walk(vcpu, &w, info);
+}
+
+/* --- building the path -------------------------------------------------------------- */
+
+/* Permissions of the guest's mapping, as this view may use them. */
+static u64 view_perm(const struct umbra_walk *w, u8 view)
+{
+	u64 pte = w->pte[w->level];
+	u64 perm;
+
+	if (w->top < 0)
+		return V_PTE_R | V_PTE_W | V_PTE_X;
+	perm = pte & (V_PTE_R | V_PTE_W | V_PTE_X);
+	/* Without D a store must fault, so that D gets set. */
+	if (!(pte & V_PTE_D))
+		perm &= ~V_PTE_W;
+	if ((view & 0x7f) == UMBRA_VIEW_SUM && (pte & V_PTE_U))
+		perm &= ~V_PTE_X;
+	if ((view & 0x80) && (pte & V_PTE_X))
+		perm |= V_PTE_R;
+	return perm;
+}
+
+/* The role of the page below a page of level @level + 1 on the way to @gva. */
+static void child_role(const struct umbra_walk *w, const struct shadow_root *root,
+		       u64 gva, int level, u64 perm, struct shadow_role *role)
+{
+	u64 span = 1ULL << (9 * (level + 1));
+
+	*role = (struct shadow_role) { .level = level, .view = root->key };
+	if (level > w->top && w->top >= 0) {
+		role->kind = SHADOW_GLUE;
+		role->key = root->satp;
+		/* Glue of the two halves differs where it holds both. */
+		role->half = gva >> 63;
+	} else if (level >= w->level && w->top >= 0) {
+		role->kind = SHADOW_TABLE;
+		role->key = w->table[level];
+		if (level == w->top)
+			role->half = gva >> 63;
+	} else {
+		role->kind = SHADOW_DIRECT;
+		role->key = (w->gpa >> 12) & ~(span - 1);
+		role->access = perm;
+	}
+}
+
+/*
+ * The page that holds the leaf for @gva, with everything above it linked and
+ * up to date.  ERR_PTR(-ENOMEM) when shadow pages ran out.
+ */
+static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
+				      const struct umbra_walk *w,
+				      struct shadow_root *root, u64 gva,
+				      u64 perm, int leaf_level)
+{
+	struct shadow_page *sp = root->page;
+
+	for (int level = sp->role.level; level > leaf_level; level--) {
+		unsigned int idx = umbra_va_index(gva, level);
+		u64 gpte = level <= w->top ? w->pte[max(level, w->level)] : 0;
+		struct shadow_page *child;
+		struct shadow_role role;
+		int ret;
+
+		child_role(w, root, gva, level - 1, perm, &role);
+		child = shadow_page_get(vcpu, &role);
+		if (!child)
+			return ERR_PTR(-ENOMEM);
+		/* Never link what this address space may not see any more. */
+		if (child->seq < sp->seq) {
+			ret = shadow_page_sync(vcpu, child);
+			if (ret)
+				return ERR_PTR(ret);
+		}
+		if (!test_bit(idx, sp->used) || shadow_entry_leaf(sp, idx) ||
+		    shadow_child(vcpu, sp, idx) != child ||
+		    (sp->gpt && sp->gpt[idx] != gpte))
+			shadow_link(vcpu, sp, idx, child, gpte);
+		sp = child;
+	}
+	return sp;
+}
+
+/* --- the host's page ---------------------------------------------------------------- */
+
+/* *@writable: in, may it be mapped writable; out, is it. */
+static struct page *host_page(unsigned long hva, bool write, bool *writable)
+{
+	struct page *page;
+
+	if (*writable && get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) == 1)
+		return page;
+	if (!write)
+		*writable = false;
+	if (get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page) != 1)
+		return NULL;
+	return page;
+}
+
+/* 0: installed; -EAGAIN: an invalidation came in between. */
+static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
+		   u64 gfn, u64 gpte, struct page *page, u64 perm,
+		   unsigned long mn_seq)
+{
+	struct umbra_vm *vm = vcpu->vm;
+	unsigned int idx = umbra_va_index(gva, sp->role.level);
+	int ret = -EAGAIN;
+
+	spin_lock(&vcpu->mmu.lock);
+	if (!READ_ONCE(vm->mn_active) && READ_ONCE(vm->mn_seq) == mn_seq) {
+		/* Rewritten text is never readable or writable. */
+		if (umbra_sites_active(vm, gfn))
+			perm &= V_PTE_X;
+		shadow_entry_clear(vcpu, sp, idx);
+		if (perm)
+			shadow_leaf_set(vcpu, sp, idx,
+					shadow_make_leaf(page_to_pfn(page), perm),
+					gpte);
+		ret = 0;
+	}
+	spin_unlock(&vcpu->mmu.lock);
+	return ret;
+}
+
+static u64 access_perm(enum umbra_access access)
+{
+	switch (access) {
+	case UMBRA_ACCESS_READ:
+		return V_PTE_R;
+	case UMBRA_ACCESS_WRITE:
+		return V_PTE_W;
+	default:
+		return V_PTE_X;
+	}
+}
+
+/* The leaf is there already and permits the access: a stale TLB entry. */
+static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
+		     const struct umbra_fault_info *info)
+{
+	struct shadow_page *sp = root->page;
+	bool found = false;
+
+	spin_lock(&vcpu->mmu.lock);
+	for (;;) {
+		unsigned int idx = umbra_va_index(info->gva, sp->role.level);
+
+		if (!test_bit(idx, sp->used))
+			break;
+		if (shadow_entry_leaf(sp, idx)) {
+			found = sp->spt[idx] & access_perm(info->access);
+			break;
+		}
+		sp = shadow_child(vcpu, sp, idx);
+	}
+	spin_unlock(&vcpu->mmu.lock);
+	return found;
+}
+
+static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
+	       const struct umbra_fault_info *info, struct umbra_memslot *slot)
+{
+	struct umbra_vm *vm = vcpu->vm;
+	bool write = info->access == UMBRA_ACCESS_WRITE;
+	u64 gfn = w->gpa >> 12;
+	struct shadow_root *root;
+	struct shadow_page *sp;
+	unsigned long mn_seq;
+	struct page *page;
+	bool writable;
+	u64 perm;
+	int ret;
+
+	root = shadow_root_now(vcpu);
+	if (!root)
+		return UMBRA_FAULT_DONE;	/* the run loop makes one */
+	perm = view_perm(w, root->key);
+	if (slot->flags & KVM_MEM_READONLY)
+		perm &= ~V_PTE_W;
+	/* With a dirty log only a store may make a page writable. */
+	writable = (perm & V_PTE_W) && (write || !slot->dirty);
+
+	mn_seq = READ_ONCE(vm->mn_seq);
+	smp_rmb();	/* pairs with the notifier's update before it zaps */
+	page = host_page(slot->hva + ((gfn - slot->gfn) << 12), write, &writable);
+	if (!page)
+		return -EFAULT;
+
+	sp = build_path(vcpu, w, root, info->gva, perm, 0);
+	if (IS_ERR(sp)) {
+		put_page(page);
+		if (PTR_ERR(sp) != -ENOMEM)
+			return PTR_ERR(sp);
+		umbra_mmu_reset(vcpu);
+		return UMBRA_FAULT_DONE;
+	}
+	if (!writable)
+		perm &= ~V_PTE_W;
+	else
+		SetPageDirty(page);
+	if (write)
+		umbra_mark_dirty(vm, gfn);
+	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[0] : 0,
+		      page, perm, mn_seq);
+	put_page(page);
+	if (!ret)
+		umbra_count(vcpu, UMBRA_STAT_SHADOW_FILL);
+	/* -EAGAIN: let the guest fault again when the invalidation is over. */
+	return UMBRA_FAULT_DONE;
+}
+
+int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
+{
+	struct umbra_memslot *slot;
+	struct shadow_root *root;
+	struct umbra_walk w;
+	int ret, srcu;
+	u64 gfn;
+
+	root = shadow_root_now(vcpu);
+	if (!root)
+		return UMBRA_FAULT_DONE;
+	if (spurious(vcpu, root, info)) {
+		umbra_count(vcpu, UMBRA_STAT_SHADOW_SPURIOUS);
+		return UMBRA_FAULT_DONE;
+	}
+	ret = walk(vcpu, &w, info);
+	if (ret == -EAGAIN)
+		return UMBRA_FAULT_DONE;
+	if (ret != UMBRA_FAULT_DONE)
+		return ret;
+	gfn = w.gpa >> 12;
+	trace_umbra_shadow_fault(vcpu->id, info->gva, w.gpa, info->access);
+
+	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+	slot = umbra_memslot_find(vcpu->vm, gfn);
+	if (!slot) {
+		ret = UMBRA_FAULT_EMULATE;
+	} else if (info->access == UMBRA_ACCESS_WRITE &&
+		   (slot->flags & KVM_MEM_READONLY)) {
+		ret = UMBRA_FAULT_EMULATE;
+	} else if (info->access != UMBRA_ACCESS_EXEC &&
+		   umbra_sites_active(vcpu->vm, gfn)) {
+		ret = UMBRA_FAULT_EMULATE;
+	} else {
+		if (umbra_va_index(info->gva, umbra_host.levels - 1) ==
+		    vcpu->mmu.sw_slot)
+			shadow_move_switcher(vcpu);
+		ret = map(vcpu, &w, info, slot);
+	}
+	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
+	return ret;
+}

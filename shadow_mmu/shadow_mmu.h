@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Shadow MMU: what it offers to vmm_core.
+ *
+ * Each vCPU has shadow tables of its own: they are that hart's TLB.  The
+ * specification lets a hart use any translation that was valid since its last
+ * sfence.vma, so a shadow is filled on a fault and brought up to date on the
+ * guest's fences, and guest tables are not write-protected.
+ *
+ * A table of the guest is shadowed once per view (who may use the leaves) and
+ * linked wherever the guest's tables point to it.  A page is compared with the
+ * guest's memory before it is linked anywhere it was not live since the last
+ * fence that concerns that root, so no address space ever sees a translation
+ * that was not valid for it.
+ */
+#ifndef UMBRA_SHADOW_MMU_H
+#define UMBRA_SHADOW_MMU_H
+
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+#include "walk.h"
+
+struct umbra_vm;
+struct umbra_vcpu;
+struct mmu_notifier_ops;
+
+/* --- memory slots (memslot.c) ---------------------------------------------- */
+
+/* Slot ids 0 .. UMBRA_SLOT_IDS - 1, as many as KVM_CAP_NR_MEMSLOTS says. */
+#define UMBRA_SLOT_IDS		32767
+
+/**
+ * struct umbra_memslot - guest-physical range backed by user memory
+ * @gfn: first guest page
+ * @npages: length
+ * @hva: user address of the first page, page aligned
+ * @dirty: bitmap of written pages, NULL unless dirty logging is on
+ */
+struct umbra_memslot {
+	u32 id;
+	u32 flags;
+	u64 gfn;
+	u64 npages;
+	unsigned long hva;
+	unsigned long *dirty;
+};
+
+/* Immutable once published; sorted by gfn. */
+struct umbra_memslots {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct umbra_memslot slot[];
+};
+
+struct kvm_userspace_memory_region;
+struct kvm_dirty_log;
+int umbra_memslot_set(struct umbra_vm *vm,
+		      const struct kvm_userspace_memory_region *mem);
+/* Under srcu: the slot of @gfn, or NULL. */
+struct umbra_memslot *umbra_memslot_find(struct umbra_vm *vm, u64 gfn);
+int umbra_memslot_dirty_log(struct umbra_vm *vm, struct kvm_dirty_log *log);
+void umbra_memslots_free(struct umbra_vm *vm);
+void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
+
+/* --- shadow tables (shadow.c) ---------------------------------------------- */
+
+enum umbra_view {
+	UMBRA_VIEW_U,		/* U-mode: user pages */
+	UMBRA_VIEW_S,		/* S-mode, SUM = 0: supervisor pages */
+	UMBRA_VIEW_SUM,		/* S-mode, SUM = 1: both, user pages without X */
+	UMBRA_VIEWS
+};
+
+struct shadow_page;
+
+#define UMBRA_ROOTS		56
+#define UMBRA_SHADOW_HASH	1024
+#define UMBRA_RMAP_HASH		4096
+#define UMBRA_SHADOW_MAX	8192	/* pages; beyond that all are dropped */
+
+/**
+ * struct shadow_root - a cached root: one guest address space, one view
+ * @satp: guest satp it stands for
+ * @key: view and MXR
+ * @page: table for hardware satp
+ * @stale: a fence passed while it was not loaded
+ * @salt: number that tells it apart in the hot table
+ * @used: for replacing the least recently used
+ */
+struct shadow_root {
+	u64 satp;
+	u8 key;
+	bool stale;
+	struct shadow_page *page;
+	u64 used;
+	u8 salt;
+};
+
+/**
+ * struct umbra_mmu - one vCPU's shadow MMU
+ * @lock: protects everything below against MMU notifiers; taken by the vCPU's
+ *	thread for each change, never while in the guest
+ * @seq: number of fences so far
+ * @sw_slot: index in the root table where the switcher lies
+ * @forget: hot entries may name mappings that are gone: drop them
+ */
+struct umbra_mmu {
+	spinlock_t lock;
+	struct umbra_vcpu *vcpu;
+	u64 seq;
+	u64 clock;
+	struct shadow_root roots[UMBRA_ROOTS];
+	struct shadow_page **pages;	/* by id */
+	u32 nr_pages;
+	struct hlist_head *hash;
+	u32 *rmap;			/* heads: id * 512 + index + 1 */
+	unsigned int sw_slot;
+	bool forget;
+	u64 *sw_tables[4];		/* levels below the root, for the switcher */
+	u64 *scratch;			/* a guest table being compared */
+};
+
+int umbra_mmu_create(struct umbra_vcpu *vcpu);
+void umbra_mmu_destroy(struct umbra_vcpu *vcpu);
+
+/* Make sw->root_* name the tables of the current satp; creates what lacks. */
+int umbra_mmu_load(struct umbra_vcpu *vcpu);
+/* Guest changed satp, or its features: forget which roots are loaded. */
+void umbra_mmu_unload(struct umbra_vcpu *vcpu);
+/* Drop every shadow table. */
+void umbra_mmu_reset(struct umbra_vcpu *vcpu);
+/* Drop the leaves of frames @first .. @last, from any thread. */
+void umbra_mmu_zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last);
+/*
+ * gfn of the live executable leaf at @va in the current view, or ~0; *@global
+ * tells whether the guest's PTE has G.
+ */
+u64 umbra_mmu_exec_gfn(struct umbra_vcpu *vcpu, u64 va, bool *global);
+/* Give the current address space hot entries that others do not match. */
+void umbra_mmu_private_salt(struct umbra_vcpu *vcpu);
+
+/* --- faults (fault.c) ------------------------------------------------------- */
+
+/* Results of umbra_mmu_fault() besides negative errors. */
+enum umbra_fault {
+	UMBRA_FAULT_DONE,	/* mapped, or was mapped: go on */
+	UMBRA_FAULT_GUEST,	/* the guest's own: cause and tval are set */
+	UMBRA_FAULT_EMULATE,	/* device, or text with sites: emulate */
+};
+
+struct umbra_fault_info {
+	u64 gva;
+	enum umbra_access access;
+	u64 gpa;
+	u64 cause;		/* for UMBRA_FAULT_GUEST */
+};
+
+int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);
+
+/*
+ * Translate for an access that Umbra performs in the guest's stead; sets A and
+ * D, checks permissions at the vCPU's current privilege.
+ * 0 and *gpa, or UMBRA_FAULT_GUEST with info->cause, or negative.
+ */
+int umbra_mmu_translate(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);
+
+/* --- fences (fence.c) -------------------------------------------------------- */
+
+/* sfence.vma with rs1 = x0 (@all_va) or an address, rs2 = x0 (@all_asid). */
+void umbra_mmu_fence(struct umbra_vcpu *vcpu, bool all_va, u64 va,
+		     bool all_asid, u64 asid);
+
+/* --- MMU notifiers (notifier.c) ---------------------------------------------- */
+
+int umbra_mn_register(struct umbra_vm *vm);
+void umbra_mn_unregister(struct umbra_vm *vm);
+
+#endif /* UMBRA_SHADOW_MMU_H */

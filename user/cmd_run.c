@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * `umbra run`: build the machine, run it, say how it ended.
+ *
+ * A reset of the guest is the same as ending it and building it again, from
+ * reading the kernel on: nothing of the old one is left to be forgotten.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <libfdt.h>
+
+#include "cmd.h"
+#include "console.h"
+#include "devices.h"
+#include "fdt.h"
+#include "image.h"
+#include "kvm.h"
+#include "memory.h"
+#include "options.h"
+#include "vcpu.h"
+
+struct guest {
+	const struct run_options *opt;
+	struct machine machine;
+	struct vm vm;
+	struct devices devices;
+	u8 *kernel;		/* the file, unpacked */
+	struct image image;
+	int initrd_fd;			/* -1: none */
+	u64 initrd_size;
+};
+
+/* ---- files -------------------------------------------------------------- */
+
+/* Before anything is made: a wrong file is the most common mistake. */
+static int open_files(struct guest *g)
+{
+	const struct run_options *opt = g->opt;
+	char why[IMAGE_WHY];
+	size_t len;
+	int ret;
+
+	if (opt->kernel) {
+		ret = read_file("kernel", opt->kernel, &g->kernel, &len);
+		if (ret)
+			return ret;
+		ret = image_unpack(&g->kernel, &len, opt->memory, why);
+		if (!ret)
+			ret = image_parse(g->kernel, len, RAM_BASE, opt->memory,
+					  &g->image, why);
+		if (ret)
+			return fail(ret, "kernel '%s': %s", opt->kernel, why);
+	} else {
+		g->image.end = RAM_BASE;
+	}
+
+	if (opt->initrd) {
+		ret = open_input("initrd", opt->initrd, &g->initrd_fd,
+				 &g->initrd_size);
+		if (ret) {
+			g->initrd_fd = -1;
+			return ret;
+		}
+		if (!g->initrd_size)
+			return fail(STATUS_DATA, "initrd '%s': the file is empty; copy it again",
+				    opt->initrd);
+	}
+	return 0;
+}
+
+static int load_files(struct guest *g)
+{
+	const struct machine *m = &g->machine;
+	int ret;
+
+	for (unsigned int i = 0; i < g->image.nr_segments; i++) {
+		const struct image_segment *s = &g->image.segments[i];
+		void *to = ram_ptr(&g->vm.ram, s->gpa, s->memsz);
+
+		if (!to)
+			return fail(STATUS_DATA, "kernel '%s': does not fit guest memory; give more --memory",
+				    g->opt->kernel);
+		/* RAM is zero already: the rest of memsz needs nothing. */
+		memcpy(to, g->kernel + s->offset, s->filesz);
+	}
+	free(g->kernel);
+	g->kernel = NULL;
+
+	if (g->initrd_fd >= 0) {
+		ret = read_full(g->initrd_fd,
+				ram_ptr(&g->vm.ram, m->initrd_start,
+					g->initrd_size), g->initrd_size);
+		if (ret)
+			return fail(STATUS_NOINPUT, "initrd '%s': cannot read it: %s",
+				    g->opt->initrd, ret == -ENODATA ?
+				    "it shrank while being read" :
+				    strerror(-ret));
+	}
+	return 0;
+}
+
+/* ---- device tree -------------------------------------------------------- */
+
+static int make_layout(struct guest *g)
+{
+	char mem[32], initrd[32], kernel[32];
+
+	if (!machine_layout(&g->machine, g->image.end, g->initrd_size,
+			    fdt_bound(&g->machine)))
+		return 0;
+	return fail(STATUS_DATA, "kernel (%s) and initrd (%s) do not fit the guest's memory of %s; give more --memory",
+		    format_size(ALIGN_UP(g->image.end - RAM_BASE, KIB), kernel,
+				sizeof(kernel)),
+		    format_size(ALIGN_UP(g->initrd_size, KIB), initrd,
+				sizeof(initrd)),
+		    format_size(g->machine.ram_size, mem, sizeof(mem)));
+}
+
+static int make_dtb(struct guest *g, void *buf, size_t size)
+{
+	int ret = fdt_build(&g->machine, buf, size);
+
+	if (ret)
+		return fail(STATUS_SYSTEM, "cannot make the device tree: libfdt says %s; please report this",
+			    fdt_error(ret));
+	return 0;
+}
+
+static int dump_dtb(struct guest *g)
+{
+	const char *path = g->opt->dump_dtb;
+	size_t size = fdt_bound(&g->machine);
+	void *buf = calloc(1, size);
+	int fd = STDOUT_FILENO, ret;
+
+	if (!buf)
+		return fail(STATUS_SYSTEM, "no memory for the device tree; free some");
+	ret = make_dtb(g, buf, size);
+	if (ret)
+		goto out;
+	if (strcmp(path, "-")) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (fd < 0) {
+			ret = fail(STATUS_NOINPUT, "--dump-dtb '%s': cannot write it: %s; choose another path",
+				   path, strerror(errno));
+			goto out;
+		}
+	}
+	ret = write_full(fd, buf, fdt_totalsize(buf));
+	if (fd != STDOUT_FILENO && close(fd) && !ret)
+		ret = -errno;
+	if (ret)
+		ret = fail(STATUS_NOINPUT, "--dump-dtb '%s': cannot write it: %s",
+			   path, strerror(-ret));
+out:
+	free(buf);
+	return ret;
+}
+
+/* ---- the machine -------------------------------------------------------- */
+
+static int create_vcpus(struct guest *g)
+{
+	const struct run_options *opt = g->opt;
+	struct vm *vm = &g->vm;
+	int max, run_size, ret;
+
+	max = kvm_cap(vm->kvm_fd, KVM_CAP_MAX_VCPUS);
+	if (max > 0 && opt->cpus > (unsigned int)max)
+		return fail(STATUS_UNAVAILABLE, "--cpus %u: this host runs guests with at most %d; give fewer",
+			    opt->cpus, max);
+	run_size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (run_size < (int)sizeof(struct kvm_run))
+		return fail(STATUS_UNAVAILABLE, "the module's vCPU state has the wrong size; do module and launcher belong together? (`umbra check`)");
+
+	vm->vcpus = calloc(opt->cpus, sizeof(*vm->vcpus));
+	if (!vm->vcpus)
+		return fail(STATUS_SYSTEM, "no memory for %u vCPUs; give fewer",
+			    opt->cpus);
+	for (unsigned int i = 0; i < opt->cpus; i++) {
+		vm->nr_vcpus = i + 1;
+		ret = vcpu_create(&vm->vcpus[i], vm, i, (size_t)run_size);
+		if (ret)
+			return ret;
+		ret = vcpu_mmu_mode(&vm->vcpus[i], opt->satp_mode,
+				    &g->machine.satp_mode);
+		if (ret)
+			return ret;
+	}
+
+	ret = vcpu_get_isa(&vm->vcpus[0], &g->machine.isa);
+	if (!ret)
+		ret = vcpu_get_timebase(&vm->vcpus[0], &g->machine.timebase);
+	return ret;
+}
+
+static int build(struct guest *g)
+{
+	const struct run_options *opt = g->opt;
+	struct machine *m = &g->machine;
+	struct vm *vm = &g->vm;
+	int ret;
+
+	m->ram_size = opt->memory;
+	m->nr_cpus = opt->cpus;
+	m->nr_uarts = 1 + opt->nr_serial;
+	m->bootargs = opt->append;
+	if (getrandom(m->rng_seed, sizeof(m->rng_seed), 0) !=
+	    (ssize_t)sizeof(m->rng_seed))
+		return fail(STATUS_SYSTEM, "the host gives no random numbers: %s",
+			    strerror(errno));
+
+	ret = open_files(g);
+	if (ret)
+		return ret;
+	ret = make_layout(g);
+	if (ret)
+		return ret;
+	ret = kvm_open(opt->device, &vm->kvm_fd);
+	if (ret)
+		return ret;
+	ret = kvm_create_vm(vm->kvm_fd, &vm->vm_fd);
+	if (ret)
+		return ret;
+	ret = ram_alloc(&vm->ram, RAM_BASE, m->ram_size);
+	if (ret)
+		return ret;
+	ret = ram_register(&vm->ram, vm->vm_fd);
+	if (ret)
+		return ret;
+	ret = devices_create(&g->devices, m, vm->vm_fd);
+	if (ret)
+		return ret;
+	return create_vcpus(g);
+}
+
+static int load(struct guest *g)
+{
+	struct vm *vm = &g->vm;
+	size_t dtb_size = fdt_bound(&g->machine);
+	int ret;
+
+	ret = load_files(g);
+	if (ret)
+		return ret;
+	ret = make_dtb(g, ram_ptr(&vm->ram, g->machine.dtb_addr, dtb_size),
+		       dtb_size);
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		ret = vcpu_reset(&vm->vcpus[i], g->image.entry,
+				 g->machine.dtb_addr);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void destroy(struct guest *g)
+{
+	struct vm *vm = &g->vm;
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(&vm->vcpus[i]);
+	free(vm->vcpus);
+	vm->vcpus = NULL;
+	vm->nr_vcpus = 0;
+	devices_destroy(&g->devices);
+	if (vm->vm_fd >= 0)
+		close(vm->vm_fd);
+	if (vm->kvm_fd >= 0)
+		close(vm->kvm_fd);
+	ram_free(&vm->ram);
+	if (g->initrd_fd >= 0)
+		close(g->initrd_fd);
+	free(g->kernel);
+	pthread_mutex_destroy(&vm->lock);
+}
+
+/* Run until something ends it.  Return: a status; vm.end says how. */
+static int run_to_end(struct guest *g)
+{
+	struct vm *vm = &g->vm;
+	int event = CONSOLE_STOPPED, ret = 0, stuck;
+
+	console_attach(vm->console, g->devices.uart_fd);
+	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
+		ret = vcpu_start(&vm->vcpus[i]);
+
+	while (!ret) {
+		event = console_loop(vm->console);
+		if (event == CONSOLE_REGISTERS)
+			vcpus_show_registers(vm);
+		else if (event == CONSOLE_BREAK)
+			devices_send_break(&g->devices);
+		else
+			break;
+	}
+
+	stuck = vcpus_stop(vm);
+	if (stuck) {
+		/* Its vCPU still uses what destroy() would take away. */
+		console_close(vm->console);
+		_exit(stuck);
+	}
+	console_drain(vm->console);
+	console_detach(vm->console);
+
+	if (vm->end == VM_RUNNING)
+		vm->end = VM_STOPPED;
+	if (event >= CONSOLE_SIGNAL)
+		return STATUS_SIGNAL + event - CONSOLE_SIGNAL;
+	return ret;
+}
+
+static int guest_status(u64 code)
+{
+	return code > 255 ? 255 : (int)code;
+}
+
+/* One life of the guest.  @again: it asked to be started again. */
+static int run_once(const struct run_options *opt, struct console *con,
+		    bool *again)
+{
+	struct guest guest = {
+		.opt = opt,
+		.initrd_fd = -1,
+		.vm = {
+			.kvm_fd = -1,
+			.vm_fd = -1,
+			.console = con,
+			.want_registers = opt->registers,
+			.lock = PTHREAD_MUTEX_INITIALIZER,
+		},
+	}, *g = &guest;
+	int ret;
+
+	*again = false;
+	ret = build(g);
+	if (ret || opt->dump_dtb) {
+		if (!ret)
+			ret = dump_dtb(g);
+		goto out;
+	}
+	ret = load(g);
+	if (!ret)
+		ret = run_to_end(g);
+	if (ret)
+		goto out;
+
+	switch (g->vm.end) {
+	case VM_FAILED:
+		say("the guest reported failure, code %" PRIu64, g->vm.code);
+		ret = guest_status(g->vm.code);
+		if (!ret)
+			ret = STATUS_GUEST_DIED;
+		break;
+	case VM_POWEROFF:
+		ret = guest_status(g->vm.code);
+		break;
+	case VM_RESET:
+		*again = !opt->no_reboot;
+		break;
+	case VM_DIED:
+		write_full(STDERR_FILENO, g->vm.report, strlen(g->vm.report));
+		ret = STATUS_GUEST_DIED;
+		break;
+	case VM_RUNNING:
+	case VM_STOPPED:
+		break;
+	}
+out:
+	destroy(g);
+	return ret;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_options opt;
+	static struct console con;
+	bool again;
+	int ret;
+
+	ret = run_options_parse(argc, argv, &opt);
+	if (ret)
+		return ret;
+	if (opt.help) {
+		fputs(run_help, stdout);
+		return STATUS_OK;
+	}
+	if (opt.dump_dtb)
+		return run_once(&opt, NULL, &again);
+
+	ret = console_open(&con, opt.serial, opt.nr_serial);
+	if (ret)
+		goto out;
+	do {
+		ret = run_once(&opt, &con, &again);
+	} while (again);
+out:
+	console_close(&con);
+	return ret;
+}

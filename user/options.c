@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The command line of `umbra run`; see options.h.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "kvm.h"
+#include "options.h"
+
+/* At most 24 lines of 79 columns; tests/unit.c holds it to that. */
+const char run_help[] =
+"usage: umbra run --kernel FILE [OPTION]...\n"
+"  --kernel FILE    riscv64 Linux Image (also gzip, EFI), or a bare-metal ELF\n"
+"  --initrd FILE    initial RAM disk\n"
+"  --append STRING  kernel command line\n"
+"  --memory SIZE    guest memory, with suffix K, M, G or T       [512M]\n"
+"  --cpus N         harts                                        [1]\n"
+"  --mmu MODE       guest's MMU: sv39, sv48 or sv57              [host's choice]\n"
+"  --serial PATH    one more UART (ttyS1, ...), at most 3: output appended to\n"
+"                   a file; both ways on a tty, other device or socket; to a\n"
+"                   FIFO, and from the FIFO PATH.in if there is one\n"
+"  --no-reboot      end when the guest resets instead of starting it again\n"
+"  --registers      show all registers when the guest dies\n"
+"  --dump-dtb FILE  write the guest's device tree and exit (FILE -: stdout)\n"
+"  --device PATH    the module's device                          [/dev/umbra]\n"
+"  --help           this text\n"
+"The guest's console is standard input and output. On a terminal Ctrl-A x ends\n"
+"the guest, Ctrl-A h lists more keys.\n"
+"Exit status: 0 guest powered off (or reset, with --no-reboot), or Ctrl-A x;\n"
+"  the code it powered off with; 64 wrong usage, 65 bad file, 66 no such file,\n"
+"  69 host cannot run it (see `umbra check`), 70 guest died, 71 host short of\n"
+"  memory or the like, 128+N ended by signal N\n"
+"Example: umbra run --kernel /boot/vmlinux --initrd initrd --memory 1G --cpus 2\n";
+
+enum {
+	OPT_KERNEL = 1,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_MEMORY,
+	OPT_CPUS,
+	OPT_MMU,
+	OPT_SERIAL,
+	OPT_NO_REBOOT,
+	OPT_REGISTERS,
+	OPT_DUMP_DTB,
+	OPT_DEVICE,
+};
+
+static const struct option long_options[] = {
+	{ "kernel",	required_argument,	NULL, OPT_KERNEL },
+	{ "initrd",	required_argument,	NULL, OPT_INITRD },
+	{ "append",	required_argument,	NULL, OPT_APPEND },
+	{ "memory",	required_argument,	NULL, OPT_MEMORY },
+	{ "cpus",	required_argument,	NULL, OPT_CPUS },
+	{ "mmu",	required_argument,	NULL, OPT_MMU },
+	{ "serial",	required_argument,	NULL, OPT_SERIAL },
+	{ "no-reboot",	no_argument,		NULL, OPT_NO_REBOOT },
+	{ "registers",	no_argument,		NULL, OPT_REGISTERS },
+	{ "dump-dtb",	required_argument,	NULL, OPT_DUMP_DTB },
+	{ "device",	required_argument,	NULL, OPT_DEVICE },
+	{ "help",	no_argument,		NULL, 'h' },
+	{ NULL, 0, NULL, 0 }
+};
+
+#define SEE_HELP	"`umbra run --help` shows how"
+
+static int parse_memory(const char *arg, u64 *memory)
+{
+	char text[32];
+
+	switch (parse_size(arg, memory)) {
+	case -EINVAL:
+		return fail(STATUS_USAGE, "--memory '%s': is not a size; write for example 512M or 2G",
+			    arg);
+	case -ERANGE:
+		return fail(STATUS_USAGE, "--memory '%s': is more than any machine has; give less",
+			    arg);
+	}
+	if (*memory < MACHINE_MIN_RAM)
+		return fail(STATUS_USAGE, "--memory '%s': is too little; give %s or more",
+			    arg, format_size(MACHINE_MIN_RAM, text,
+					     sizeof(text)));
+	if (*memory % (4 * KIB))
+		return fail(STATUS_USAGE, "--memory '%s': is not a multiple of 4K; round it",
+			    arg);
+	/* Guest-physical addresses have 56 bits at most. */
+	if (*memory > (1ULL << 56) - RAM_BASE)
+		return fail(STATUS_USAGE, "--memory '%s': is more than any machine has; give less",
+			    arg);
+	return 0;
+}
+
+static int parse_option(int c, struct run_options *opt)
+{
+	unsigned long n;
+
+	switch (c) {
+	case OPT_KERNEL:
+		opt->kernel = optarg;
+		return 0;
+	case OPT_INITRD:
+		opt->initrd = optarg;
+		return 0;
+	case OPT_APPEND:
+		opt->append = optarg;
+		return 0;
+	case OPT_MEMORY:
+		return parse_memory(optarg, &opt->memory);
+	case OPT_CPUS:
+		if (parse_number(optarg, 1, MACHINE_MAX_CPUS, &n))
+			return fail(STATUS_USAGE, "--cpus '%s': is not a number from 1 to %d; give one",
+				    optarg, MACHINE_MAX_CPUS);
+		opt->cpus = (unsigned int)n;
+		return 0;
+	case OPT_MMU:
+		opt->satp_mode = satp_mode_by_name(optarg);
+		if (!opt->satp_mode)
+			return fail(STATUS_USAGE, "--mmu '%s': is no MMU mode; give sv39, sv48 or sv57",
+				    optarg);
+		return 0;
+	case OPT_SERIAL:
+		if (opt->nr_serial == ARRAY_SIZE(opt->serial))
+			return fail(STATUS_USAGE, "--serial '%s': the machine has room for %zu extra UARTs; give fewer",
+				    optarg, ARRAY_SIZE(opt->serial));
+		opt->serial[opt->nr_serial++] = optarg;
+		return 0;
+	case OPT_NO_REBOOT:
+		opt->no_reboot = true;
+		return 0;
+	case OPT_REGISTERS:
+		opt->registers = true;
+		return 0;
+	case OPT_DUMP_DTB:
+		opt->dump_dtb = optarg;
+		return 0;
+	case OPT_DEVICE:
+		opt->device = optarg;
+		return 0;
+	case 'h':
+		opt->help = true;
+		return 0;
+	default:
+		return STATUS_USAGE;
+	}
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *opt)
+{
+	int c, ret;
+
+	*opt = (struct run_options) {
+		.device = DEFAULT_DEVICE,
+		.memory = MACHINE_DEFAULT_RAM,
+		.cpus = 1,
+	};
+
+	opterr = 0;
+	optind = 0;
+	/* '+': nothing is reordered; ':': a missing argument is told apart. */
+	while ((c = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
+		if (c == ':')
+			return fail(STATUS_USAGE, "option '%s' needs a value; "
+				    SEE_HELP, argv[optind - 1]);
+		if (c == '?')
+			return fail(STATUS_USAGE, "there is no option '%s'%s; "
+				    SEE_HELP, argv[optind - 1],
+				    optopt > 0 && optopt < ' ' ?
+				    " with a value" : "");
+		ret = parse_option(c, opt);
+		if (ret)
+			return ret;
+	}
+
+	if (opt->help)
+		return 0;
+	if (optind < argc)
+		return fail(STATUS_USAGE, "'%s' is not an option; "
+			    SEE_HELP, argv[optind]);
+	if (!opt->kernel && !opt->dump_dtb)
+		return fail(STATUS_USAGE, "there is nothing to run: give --kernel FILE; "
+			    SEE_HELP);
+	return 0;
+}

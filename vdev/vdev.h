@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The line between vmm_core and vdev: what each may ask of the other.
+ *
+ * vmm_core asks vdev to make devices and to answer MMIO.  vdev asks vmm_core
+ * for a reference on the VM, for interrupt lines into a hart, and to report a
+ * system event.  Nothing else crosses.
+ */
+#ifndef UMBRA_VDEV_H
+#define UMBRA_VDEV_H
+
+#include "../vmm_core/base.h"
+
+struct umbra_vm;
+struct umbra_bus;
+struct kvm_create_device;
+
+/* --- what vdev offers to vmm_core (bus.c, device.c) ---------------------- */
+
+/* A VM has at most this many devices. */
+#define UMBRA_MAX_VDEVS		64
+
+/*
+ * The VM's MMIO bus, empty; an ERR_PTR when memory is short.  May sleep.
+ */
+struct umbra_bus *umbra_bus__create(struct umbra_vm *vm);
+
+/*
+ * Destroys every device.  Called when the last reference on the VM is gone
+ * (each device fd holds one), no vCPU runs, and nothing is left that may call
+ * umbra_bus__set_irq() or __pulse_irq(): irqfds are shut down before.  May
+ * sleep, and may still call umbra_vm_set_external_irq().
+ */
+void umbra_bus__destroy(struct umbra_bus *bus);
+
+/**
+ * umbra_bus__access() - one naturally sized MMIO access by a vCPU
+ * @bus: the VM's bus
+ * @gpa: guest-physical address
+ * @len: 1, 2, 4 or 8
+ * @write: direction
+ * @val: value, zero-extended, in the low @len bytes
+ *
+ * Called from the run loop in process context, may sleep.
+ * Return: 0; -EOPNOTSUPP when no in-kernel device lies there (user space may
+ * have one); -EFAULT when a device lies there that refuses this access (the
+ * guest gets an access fault).
+ */
+int umbra_bus__access(struct umbra_bus *bus, u64 gpa, unsigned int len,
+		      bool write, u64 *val);
+
+/* Does an in-kernel device overlap [gpa, gpa + size)?  Process context. */
+bool umbra_bus__overlaps(struct umbra_bus *bus, u64 gpa, u64 size);
+
+/*
+ * Raise or lower wired interrupt line @gsi (= PLIC source number).  Any
+ * context, hard interrupt included.  -ENXIO when there is no in-kernel
+ * interrupt controller or no such source.
+ */
+int umbra_bus__set_irq(struct umbra_bus *bus, u32 gsi, bool level);
+
+/*
+ * The same for a sender of edges, which has no level to hold: an irqfd without
+ * resampling.  Unlike a set_irq(true), set_irq(false) pair it is not lost when
+ * the guest is just handling the previous one.
+ */
+int umbra_bus__pulse_irq(struct umbra_bus *bus, u32 gsi);
+
+/* Bit n: type UMBRA_DEV_TYPE_BASE + n exists. */
+u32 umbra_vdev__types(void);
+
+/*
+ * KVM_CREATE_DEVICE for Umbra's types: makes the device and its fd, and stores
+ * that in @cd->fd.  @cd is kernel memory; the caller copies it back to user
+ * space.  Process context, no lock held.
+ * Errors: ENODEV (no such type), EINVAL (flags), EEXIST (a second PLIC),
+ * EBUSY (more than UMBRA_MAX_VDEVS), ENOMEM, EMFILE.
+ */
+int umbra_vdev__create(struct umbra_vm *vm, struct kvm_create_device *cd);
+
+/* --- what vmm_core offers to vdev (vmm_core/vm.c, vcpu.c) ---------------- */
+
+void umbra_vm_get(struct umbra_vm *vm);
+void umbra_vm_put(struct umbra_vm *vm);
+struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm);
+
+/*
+ * Drive a hart's external interrupt pin (mip.SEIP, or mip.MEIP when @machine)
+ * Any context, and always with interrupts off and the PLIC's raw spinlock
+ * held, which is what keeps changes in order: no spinlock_t below it, no call
+ * back into the bus.  A hart that does not exist is ignored.
+ */
+void umbra_vm_set_external_irq(struct umbra_vm *vm, u32 hart, bool machine,
+			       bool level);
+
+/*
+ * End the guest: the vCPU whose access is being handled returns to user space
+ * with KVM_EXIT_SYSTEM_EVENT, @type (KVM_SYSTEM_EVENT_*) and one data word.
+ */
+void umbra_vm_system_event(struct umbra_vm *vm, u32 type, u64 data);
+
+#endif /* UMBRA_VDEV_H */

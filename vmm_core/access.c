@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loads and stores that Umbra performs in the guest's stead: on devices, and
+ * on pages whose text is rewritten and must look as it was.
+ *
+ * Called by the run loop after a fault that the shadow cannot satisfy.  An
+ * access is done in naturally aligned pieces, each translated by itself, so
+ * that misaligned and page-crossing ones come out as on hardware.
+ */
+#include <linux/uaccess.h>
+
+#include "rmem.h"
+#include "trace.h"
+#include "vmm.h"
+
+/* --- guest-physical memory ------------------------------------------------------ */
+
+/* One piece inside a page; srcu held. */
+static unsigned long gpa_hva(struct umbra_vm *vm, u64 gpa, bool write)
+{
+	struct umbra_memslot *slot = umbra_memslot_find(vm, gpa >> PAGE_SHIFT);
+
+	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
+		return 0;
+	return slot->hva + (((gpa >> PAGE_SHIFT) - slot->gfn) << PAGE_SHIFT) +
+	       offset_in_page(gpa);
+}
+
+int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len)
+{
+	int srcu = srcu_read_lock(&vm->slots_srcu);
+	int ret = 0;
+
+	while (len) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(gpa));
+		unsigned long hva = gpa_hva(vm, gpa, false);
+
+		if (!hva || copy_from_user(to, (void __user *)hva, n)) {
+			ret = -EFAULT;
+			break;
+		}
+		umbra_sites_overlay(vm, gpa, to, n);
+		gpa += n;
+		to += n;
+		len -= n;
+	}
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return ret;
+}
+
+int umbra_gpa_write(struct umbra_vm *vm, u64 gpa, const void *from, size_t len)
+{
+	int srcu = srcu_read_lock(&vm->slots_srcu);
+	int ret = 0;
+
+	while (len) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(gpa));
+		unsigned long hva = gpa_hva(vm, gpa, true);
+
+		if (!hva) {
+			ret = -EFAULT;
+			break;
+		}
+		umbra_sites_drop(vm, gpa, n);
+		if (copy_to_user((void __user *)hva, from, n)) {
+			ret = -EFAULT;
+			break;
+		}
+		umbra_mark_dirty(vm, gpa >> PAGE_SHIFT);
+		gpa += n;
+		from += n;
+		len -= n;
+	}
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return ret;
+}
+
+bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa)
+{
+	int srcu = srcu_read_lock(&vm->slots_srcu);
+	bool ret = umbra_memslot_find(vm, gpa >> PAGE_SHIFT);
+
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return ret;
+}
+
+/* Is [lo, lo + len) memory, with the address in two halves as SBI passes it? */
+bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len)
+{
+	u64 gpa = lo & PAGE_MASK;
+
+	if (hi || lo + len < lo)
+		return false;
+	for (; gpa < lo + len; gpa += PAGE_SIZE)
+		if (!umbra_gpa_is_memory(vm, gpa))
+			return false;
+	return true;
+}
+
+bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len)
+{
+	struct umbra_windows *list;
+	bool ret = false;
+
+	rcu_read_lock();
+	list = rcu_dereference(vm->windows);
+	if (!list)
+		ret = true;
+	for (unsigned int i = 0; list && i < list->nr; i++) {
+		struct umbra_mmio_window *w = &list->w[i];
+
+		if (gpa >= w->base && gpa - w->base < w->size &&
+		    w->size - (gpa - w->base) >= len)
+			ret = true;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* --- fetch -------------------------------------------------------------------------- */
+
+static int fetch_half(struct umbra_vcpu *vcpu, u64 va, u16 *half)
+{
+	struct umbra_fault_info info = {
+		.gva = va, .access = UMBRA_ACCESS_EXEC,
+	};
+	int ret = umbra_mmu_translate(vcpu, &info);
+
+	if (ret == UMBRA_FAULT_GUEST) {
+		umbra_inject(vcpu, info.cause, va);
+		return UMBRA_RESUME;
+	}
+	if (ret)
+		return ret == -EAGAIN ? UMBRA_RESUME : ret;
+	if (umbra_gpa_read(vcpu->vm, info.gpa, half, 2)) {
+		umbra_inject(vcpu, V_EXC_INSN_ACCESS, va);
+		return UMBRA_RESUME;
+	}
+	return 0;
+}
+
+/* 0: *raw is valid; else as emulation returns (an exception was raised). */
+int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw)
+{
+	u16 lo, hi = 0;
+	int ret = fetch_half(vcpu, vcpu->cpu->pc, &lo);
+
+	if (ret)
+		return ret;
+	if (umbra_insn_len(lo) == 4) {
+		ret = fetch_half(vcpu, vcpu->cpu->pc + 2, &hi);
+		if (ret)
+			return ret;
+	}
+	*raw = lo | (u32)hi << 16;
+	return 0;
+}
+
+/* --- pieces --------------------------------------------------------------------------- */
+
+static u64 access_fault(enum umbra_access access)
+{
+	return access == UMBRA_ACCESS_READ ? V_EXC_LOAD_ACCESS :
+	       V_EXC_STORE_ACCESS;
+}
+
+static void exit_mmio(struct umbra_vcpu *vcpu, u64 gpa, unsigned int len,
+		      bool write, u64 val)
+{
+	struct kvm_run *run = vcpu->run;
+
+	umbra_count(vcpu, UMBRA_STAT_MMIO_USER);
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = gpa;
+	run->mmio.len = len;
+	run->mmio.is_write = write;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	if (write)
+		memcpy(run->mmio.data, &val, len);
+}
+
+/*
+ * One piece at @gpa.  UMBRA_RESUME: done; 0: user space has to do it;
+ * -EFAULT: nothing there.
+ */
+static int piece(struct umbra_vcpu *vcpu, u64 gpa, unsigned int len, bool write,
+		 u64 *val)
+{
+	int ret;
+
+	if (umbra_gpa_is_memory(vcpu->vm, gpa)) {
+		if (write) {
+			/* ROM: as KVM, user space decides what a store does. */
+			ret = umbra_gpa_write(vcpu->vm, gpa, val, len);
+			if (!ret)
+				return UMBRA_RESUME;
+		} else {
+			*val = 0;
+			ret = umbra_gpa_read(vcpu->vm, gpa, val, len);
+			return ret ? ret : UMBRA_RESUME;
+		}
+	}
+	ret = umbra_bus__access(vcpu->vm->bus, gpa, len, write, val);
+	if (ret == 0) {
+		umbra_count(vcpu, UMBRA_STAT_MMIO_KERNEL);
+		return UMBRA_RESUME;
+	}
+	if (ret != -EOPNOTSUPP || !umbra_gpa_is_window(vcpu->vm, gpa, len))
+		return -EFAULT;
+	exit_mmio(vcpu, gpa, len, write, *val);
+	return 0;
+}
+
+/* Go on with vcpu->io from .done; see UMBRA_RESUME for the result. */
+static int continue_access(struct umbra_vcpu *vcpu)
+{
+	struct umbra_pending_io *io = &vcpu->io;
+	const struct umbra_insn *insn = &io->insn;
+	enum umbra_access access = umbra_rmem_access(insn);
+	bool write = access == UMBRA_ACCESS_WRITE;
+
+	while (io->done < insn->width) {
+		u64 gva = io->gva + io->done;
+		unsigned int len = umbra_rmem_piece(gva, insn->width - io->done);
+		struct umbra_fault_info info = { .gva = gva, .access = access };
+		u64 val = write ? umbra_rmem_extract(io->value, io->done, len) : 0;
+		int ret = umbra_mmu_translate(vcpu, &info);
+
+		if (ret == -EAGAIN)
+			return UMBRA_RESUME;
+		if (ret < 0)
+			return ret;
+		if (ret == UMBRA_FAULT_GUEST) {
+			umbra_inject(vcpu, info.cause, gva);
+			return UMBRA_RESUME;
+		}
+		ret = piece(vcpu, info.gpa, len, write, &val);
+		if (ret == -EFAULT) {
+			umbra_inject(vcpu, access_fault(access), gva);
+			return UMBRA_RESUME;
+		}
+		if (ret == 0) {
+			io->kind = UMBRA_IO_MMIO;
+			io->part = len;
+			return 0;
+		}
+		if (!write)
+			io->value = umbra_rmem_insert(io->value, io->done, len, val);
+		io->done += len;
+	}
+	if (insn->op == UMBRA_OP_FLOAD)
+		umbra_fp_finish_load(vcpu, insn, io->value);
+	else if (!write)
+		umbra_rmem_finish_load(insn, io->value, vcpu->cpu->gpr, NULL);
+	vcpu->cpu->pc += insn->len;
+	return UMBRA_RESUME;
+}
+
+int umbra_complete_mmio(struct umbra_vcpu *vcpu)
+{
+	struct umbra_pending_io *io = &vcpu->io;
+	struct kvm_run *run = vcpu->run;
+	u64 val = 0;
+
+	io->kind = UMBRA_IO_NONE;
+	if (umbra_rmem_access(&io->insn) == UMBRA_ACCESS_READ) {
+		memcpy(&val, run->mmio.data, io->part);
+		io->value = umbra_rmem_insert(io->value, io->done, io->part, val);
+	}
+	io->done += io->part;
+	return continue_access(vcpu);
+}
+
+/* An access that cannot be emulated met rewritten text: restore the page. */
+static int not_scalar(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+		      u64 gva, enum umbra_access access)
+{
+	struct umbra_fault_info info = { .gva = gva, .access = access };
+	int ret = umbra_mmu_translate(vcpu, &info);
+
+	if (ret == UMBRA_FAULT_GUEST) {
+		umbra_inject(vcpu, info.cause, gva);
+		return UMBRA_RESUME;
+	}
+	if (ret)
+		return ret == -EAGAIN ? UMBRA_RESUME : ret;
+	if (umbra_gpa_is_memory(vcpu->vm, info.gpa) &&
+	    umbra_sites_active(vcpu->vm, info.gpa >> PAGE_SHIFT)) {
+		umbra_sites_restore(vcpu->vm, info.gpa >> PAGE_SHIFT);
+		return UMBRA_RESUME;
+	}
+	/* LR, SC, AMO, vector and cache-block accesses: not on devices. */
+	umbra_inject(vcpu, access_fault(access), gva);
+	return UMBRA_RESUME;
+}
+
+int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
+			 enum umbra_access access)
+{
+	struct umbra_pending_io *io = &vcpu->io;
+	struct umbra_fault_info info;
+	u32 raw;
+	int ret;
+
+	ret = umbra_fetch(vcpu, &raw);
+	if (ret)
+		return ret;
+	umbra_decode(raw, &io->insn);
+	if (!umbra_rmem_scalar(&io->insn))
+		return not_scalar(vcpu, &io->insn, gva, access);
+	/* Another hart changed the instruction: let the guest fault again. */
+	if (umbra_rmem_access(&io->insn) != access)
+		return UMBRA_RESUME;
+
+	io->gva = umbra_rmem_addr(&io->insn, vcpu->cpu->gpr);
+	io->done = 0;
+	io->value = 0;
+	if (io->insn.op == UMBRA_OP_FSTORE)
+		io->value = umbra_fp_store_value(vcpu, &io->insn);
+	else if (access == UMBRA_ACCESS_WRITE)
+		io->value = umbra_rmem_store_value(&io->insn, vcpu->cpu->gpr,
+						   NULL);
+	info = (struct umbra_fault_info) { .gva = gva, .access = access };
+	if (umbra_mmu_translate(vcpu, &info) == UMBRA_FAULT_DONE &&
+	    umbra_sites_active(vcpu->vm, info.gpa >> PAGE_SHIFT)) {
+		umbra_count(vcpu, UMBRA_STAT_EMUL_TEXT);
+		umbra_sites_read(vcpu, info.gpa >> PAGE_SHIFT);
+	}
+	trace_umbra_mmio(vcpu->id, io->gva, io->insn.width,
+			 access == UMBRA_ACCESS_WRITE, io->value);
+	return continue_access(vcpu);
+}

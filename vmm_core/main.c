@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * umbra.ko: loading, unloading, and /dev/umbra.
+ *
+ * Where no kvm module is loaded, the same device is also offered as /dev/kvm,
+ * so that QEMU and kvmtool run unmodified.
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mmu_notifier.h>
+
+#include "vmm.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+#if !IS_ENABLED(CONFIG_KVM)
+#error "Umbra needs preempt notifiers and the virt entry work, which come with CONFIG_KVM"
+#endif
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_CREATE_VM:
+		return umbra_vm_create(arg);
+	case KVM_CHECK_EXTENSION:
+		return umbra_check_extension(NULL, arg);
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : PAGE_SIZE;
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations dev_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = dev_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice umbra_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "umbra",
+	.fops = &dev_fops,
+	.mode = 0660,
+};
+
+static struct miscdevice kvm_dev = {
+	.minor = KVM_MINOR,
+	.name = "kvm",
+	.fops = &dev_fops,
+	.mode = 0660,
+};
+
+static bool have_kvm_dev;
+
+static int __init umbra_init(void)
+{
+	int ret = umbra_host_probe();
+
+	if (ret)
+		return ret;
+	ret = umbra_switch_init();
+	if (ret)
+		return ret;
+	preempt_notifier_inc();
+	ret = misc_register(&umbra_dev);
+	if (ret) {
+		preempt_notifier_dec();
+		umbra_switch_exit();
+		return ret;
+	}
+	/* Taken on a host whose own KVM works: then /dev/umbra alone. */
+	have_kvm_dev = !misc_register(&kvm_dev);
+	pr_info("umbra: host Sv%d, guests up to Sv%d by default, rewriting %s, /dev/umbra%s\n",
+		12 + 9 * umbra_host.levels,
+		12 + 9 * (int)(umbra_default_satp_mode() - V_SATP_SV39 + 3),
+		umbra_rewrite_enabled ? "on" : "off",
+		have_kvm_dev ? " and /dev/kvm" : "");
+	return 0;
+}
+
+static void __exit umbra_exit(void)
+{
+	if (have_kvm_dev)
+		misc_deregister(&kvm_dev);
+	misc_deregister(&umbra_dev);
+	/* Notifiers and RCU callbacks of dead VMs run our code. */
+	mmu_notifier_synchronize();
+	rcu_barrier();
+	preempt_notifier_dec();
+	umbra_switch_exit();
+}
+
+module_init(umbra_init);
+module_exit(umbra_exit);
+
+MODULE_DESCRIPTION("Virtual machines on RISC-V hosts without the H extension");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");

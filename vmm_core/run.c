@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The run loop: into the guest, out of it with a reason, and to the one place
+ * that handles the reason.
+ *
+ * Called by the KVM_RUN ioctl with vcpu->mutex held.  Interrupts are off from
+ * the last look at vcpu->requests to the end of the world exit, so a request
+ * either is seen before entry or interrupts the guest (umbra_vcpu_kick()).
+ */
+#include <linux/kvm_host.h>
+#if __has_include(<linux/entry-virt.h>)
+#include <linux/entry-virt.h>
+#else
+#include <linux/entry-kvm.h>
+#endif
+#include <asm/cacheflush.h>
+
+#include "trace.h"
+#include "vmm.h"
+
+/* vcpu->fw_tokens: traps through the firmware that a guest may cause. */
+#define FW_BURST	20000
+#define FW_PER_TICK	(2000000 / HZ)
+
+void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval)
+{
+	umbra_count(vcpu, cause & V_CAUSE_IRQ ? UMBRA_STAT_INJECT_IRQ :
+		    UMBRA_STAT_INJECT_EXC);
+	trace_umbra_inject(vcpu->id, cause, tval, vcpu->cpu->pc);
+	umbra_cpu_trap(vcpu->cpu, cause, tval);
+}
+
+/* --- exits to user space that only report --------------------------------------- */
+
+static int internal_error(struct umbra_vcpu *vcpu, u64 why)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
+	run->internal.ndata = 5;
+	run->internal.data[0] = vcpu->sw->exit_scause;
+	run->internal.data[1] = vcpu->cpu->pc;
+	run->internal.data[2] = vcpu->sw->exit_stval;
+	run->internal.data[3] = why;
+	run->internal.data[4] = raw_smp_processor_id();
+	return 0;
+}
+
+/* A device or SBI asked for the end; whoever sees it first reports it. */
+static bool system_event(struct umbra_vcpu *vcpu)
+{
+	struct umbra_vm *vm = vcpu->vm;
+	bool pending;
+
+	spin_lock(&vm->event_lock);
+	pending = vm->event_pending;
+	if (pending) {
+		vcpu->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+		vcpu->run->system_event.type = vm->event_type;
+		vcpu->run->system_event.ndata = 1;
+		vcpu->run->system_event.data[0] = vm->event_data;
+		vm->event_pending = false;
+	}
+	spin_unlock(&vm->event_lock);
+	return pending;
+}
+
+/* --- exits ------------------------------------------------------------------------ */
+
+/*
+ * An illegal instruction costs the machine time in M-mode, where nobody is
+ * accounted for it: a guest that makes them without end is slowed down.
+ */
+static void charge_firmware_trap(struct umbra_vcpu *vcpu)
+{
+	unsigned long now = jiffies;
+
+	if (vcpu->fw_refill != now) {
+		u64 more = (u64)(now - vcpu->fw_refill) * FW_PER_TICK;
+
+		vcpu->fw_tokens = min_t(u64, FW_BURST, vcpu->fw_tokens + more);
+		vcpu->fw_refill = now;
+	}
+	if (vcpu->fw_tokens)
+		vcpu->fw_tokens--;
+	else
+		schedule_timeout_interruptible(1);
+}
+
+static int handle_illegal(struct umbra_vcpu *vcpu)
+{
+	u64 pc = vcpu->cpu->pc;
+	struct umbra_insn insn;
+	u32 raw = vcpu->sw->exit_stval;
+	int ret;
+
+	charge_firmware_trap(vcpu);
+	/* Firmware may leave the bits out of stval. */
+	if (!raw) {
+		ret = umbra_fetch(vcpu, &raw);
+		if (ret)
+			return ret;
+	}
+	umbra_decode(raw, &insn);
+	if (insn.op >= UMBRA_OP_SRET && insn.op <= UMBRA_OP_SFENCE_INVAL_IR)
+		umbra_count(vcpu, UMBRA_STAT_FW_NOISY);
+	if (insn.op < UMBRA_OP_CSRRW || insn.op > UMBRA_OP_SFENCE_INVAL_IR) {
+		umbra_inject_illegal(vcpu, raw);
+		return UMBRA_RESUME;
+	}
+	/* First, while the address space is the one that fetched it. */
+	umbra_site_add(vcpu, pc, &insn);
+	return umbra_emulate_system(vcpu, &insn);
+}
+
+static bool is_ebreak(u32 raw)
+{
+	return (u16)raw == UMBRA_C_EBREAK || raw == 0x00100073;
+}
+
+static int handle_breakpoint(struct umbra_vcpu *vcpu)
+{
+	u64 pc = vcpu->cpu->pc;
+	struct umbra_insn insn;
+	bool global = false;
+	u64 gfn;
+	u32 raw;
+	int ret;
+
+	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
+	if (gfn != ~0ULL &&
+	    umbra_site_find(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc),
+			    &raw) == 0) {
+		umbra_decode(raw, &insn);
+		if (!global)
+			umbra_mmu_private_salt(vcpu);
+		umbra_switch_learn(vcpu, pc, &insn);
+		return umbra_emulate_system(vcpu, &insn);
+	}
+	/* The guest's own, if that is what memory holds. */
+	ret = umbra_fetch(vcpu, &raw);
+	if (ret)
+		return ret;
+	if (is_ebreak(raw)) {
+		umbra_inject(vcpu, V_EXC_BREAKPOINT, vcpu->sw->exit_stval);
+		return UMBRA_RESUME;
+	}
+	/* This hart fetched a c.ebreak that is no longer there. */
+	vcpu->fence_i = true;
+	return UMBRA_RESUME;
+}
+
+static int handle_page_fault(struct umbra_vcpu *vcpu, enum umbra_access access)
+{
+	struct umbra_fault_info info = {
+		.gva = vcpu->sw->exit_stval, .access = access,
+	};
+	int ret = umbra_mmu_fault(vcpu, &info);
+
+	switch (ret) {
+	case UMBRA_FAULT_DONE:
+		return UMBRA_RESUME;
+	case UMBRA_FAULT_GUEST:
+		umbra_count(vcpu, UMBRA_STAT_GUEST_FAULT);
+		umbra_inject(vcpu, info.cause, info.gva);
+		return UMBRA_RESUME;
+	case UMBRA_FAULT_EMULATE:
+		if (access == UMBRA_ACCESS_EXEC) {
+			umbra_inject(vcpu, V_EXC_INSN_ACCESS, info.gva);
+			return UMBRA_RESUME;
+		}
+		return umbra_emulate_access(vcpu, info.gva, access);
+	default:
+		return ret;
+	}
+}
+
+static int handle_exit(struct umbra_vcpu *vcpu)
+{
+	struct umbra_switch *sw = vcpu->sw;
+
+	umbra_count(vcpu, UMBRA_STAT_EXITS);
+	if (sw->nested) {
+		sw->nested = 0;
+		return internal_error(vcpu, 1);
+	}
+	if (sw->exit_scause & V_CAUSE_IRQ) {
+		umbra_count(vcpu, UMBRA_STAT_EXIT_IRQ);
+		return UMBRA_RESUME;
+	}
+	switch (sw->exit_scause) {
+	case V_EXC_BREAKPOINT:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_BREAKPOINT);
+		return handle_breakpoint(vcpu);
+	case V_EXC_ILLEGAL:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_ILLEGAL);
+		return handle_illegal(vcpu);
+	case V_EXC_ECALL_U:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_ECALL);
+		if (vcpu->cpu->priv == UMBRA_PRIV_S)
+			return umbra_sbi_call(vcpu);
+		umbra_inject(vcpu, V_EXC_ECALL_U, 0);
+		return UMBRA_RESUME;
+	case V_EXC_INSN_PAGE:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_PAGE_FAULT);
+		return handle_page_fault(vcpu, UMBRA_ACCESS_EXEC);
+	case V_EXC_LOAD_PAGE:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_PAGE_FAULT);
+		return handle_page_fault(vcpu, UMBRA_ACCESS_READ);
+	case V_EXC_STORE_PAGE:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_PAGE_FAULT);
+		return handle_page_fault(vcpu, UMBRA_ACCESS_WRITE);
+	case V_EXC_INSN_MISALIGNED:
+	case V_EXC_INSN_ACCESS:
+	case V_EXC_LOAD_MISALIGNED:
+	case V_EXC_LOAD_ACCESS:
+	case V_EXC_STORE_MISALIGNED:
+	case V_EXC_STORE_ACCESS:
+		umbra_count(vcpu, UMBRA_STAT_EXIT_OTHER);
+		umbra_inject(vcpu, sw->exit_scause, sw->exit_stval);
+		return UMBRA_RESUME;
+	}
+	umbra_count(vcpu, UMBRA_STAT_EXIT_OTHER);
+	return internal_error(vcpu, 2);
+}
+
+/* --- entry -------------------------------------------------------------------------- */
+
+static void take_requests(struct umbra_vcpu *vcpu)
+{
+	if (!READ_ONCE(vcpu->requests))
+		return;
+	if (test_and_clear_bit(UMBRA_REQ_MMU_RESET, &vcpu->requests)) {
+		smp_mb__after_atomic();
+		umbra_mmu_reset(vcpu);
+	}
+	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests))
+		vcpu->cpu->sip |= V_SSI;
+	if (test_and_clear_bit(UMBRA_REQ_FENCE, &vcpu->requests))
+		umbra_sbi_run_fences(vcpu);
+	if (test_and_clear_bit(UMBRA_REQ_FENCE_I, &vcpu->requests))
+		vcpu->fence_i = true;
+	if (test_and_clear_bit(UMBRA_REQ_TIMER, &vcpu->requests))
+		umbra_timer_update(vcpu);
+	clear_bit(UMBRA_REQ_KICK, &vcpu->requests);
+}
+
+/* Sample the wires; take an interrupt if the rules say so. */
+static void deliver_interrupts(struct umbra_vcpu *vcpu)
+{
+	struct umbra_cpu *cpu = vcpu->cpu;
+	u64 cause;
+
+	cpu->pins = atomic_long_read(&vcpu->pins);
+	cause = umbra_cpu_pending_irq(cpu);
+	if (cause)
+		umbra_inject(vcpu, cause, 0);
+	vcpu->sw->irq_pending = umbra_cpu_sip(cpu) & cpu->sie;
+}
+
+/* The roots that the current privilege needs, and the hot table, are valid. */
+static int prepare_mmu(struct umbra_vcpu *vcpu)
+{
+	if (vcpu->mmu.forget) {
+		vcpu->mmu.forget = false;
+		umbra_switch_forget(vcpu);
+	}
+	return umbra_mmu_load(vcpu);
+}
+
+static void prepare_csrs(struct umbra_vcpu *vcpu)
+{
+	struct umbra_switch *sw = vcpu->sw;
+	struct umbra_cpu *cpu = vcpu->cpu;
+
+	sw->fpv_writable = (vcpu->feat.fs ? V_FS : 0) | (vcpu->feat.vs ? V_VS : 0);
+	/* SPP = U, interrupts on in U-mode; SUM and MXR never reach here. */
+	sw->hw_sstatus = V_UXL_64 | V_SPIE | (cpu->sstatus & (V_FS | V_VS));
+	cpu->sstatus &= ~V_FPV;
+	/* U-mode reads time directly only where it may and needs no offset. */
+	sw->time_offset = vcpu->vm->time_delta;
+	sw->hw_scounteren = !sw->time_offset ?
+			    (cpu->scounteren & V_COUNTEREN_TM) : 0;
+	/*
+	 * In vU the guest's senvcfg rules.  In vS menvcfg would, where all is
+	 * enabled; but cbo.inval never discards: it would expose stale DRAM.
+	 */
+	sw->envcfg_u = cpu->senvcfg & umbra_host.senvcfg_mask;
+	if ((sw->envcfg_u & V_ENVCFG_CBIE) == V_ENVCFG_CBIE_INVAL)
+		sw->envcfg_u &= ~V_ENVCFG_CBIE | V_ENVCFG_CBIE_FLUSH;
+	sw->envcfg_s = umbra_host.senvcfg_mask &
+		       (V_ENVCFG_CBIE_FLUSH | V_ENVCFG_CBCFE | V_ENVCFG_CBZE);
+	sw->envcfg_flip = sw->has_senvcfg && sw->envcfg_u != sw->envcfg_s;
+	sw->hw_senvcfg = cpu->priv == UMBRA_PRIV_U ? sw->envcfg_u : sw->envcfg_s;
+	sw->ecall_hot = 1;
+}
+
+static void enter_guest(struct umbra_vcpu *vcpu)
+{
+	int hart = smp_processor_id();
+
+	if (vcpu->last_hart != hart || vcpu->fence_i) {
+		vcpu->last_hart = hart;
+		vcpu->fence_i = false;
+		local_flush_icache_all();
+	}
+	prepare_csrs(vcpu);
+	umbra_fpv_enter(vcpu);
+	trace_umbra_entry(vcpu->id, vcpu->cpu->pc, vcpu->cpu->priv);
+
+	guest_timing_enter_irqoff();
+	guest_state_enter_irqoff();
+	umbra_switch_enter(vcpu->sw);
+	guest_state_exit_irqoff();
+
+	vcpu->cpu->sstatus = (vcpu->cpu->sstatus & ~V_FPV) |
+			     (vcpu->sw->hw_sstatus & (V_FS | V_VS));
+	/* Before host interrupts: softirqs may use vector registers. */
+	umbra_fpv_exit(vcpu);
+	WRITE_ONCE(vcpu->mode, UMBRA_OUTSIDE);
+}
+
+/* Signals, rescheduling, task work.  The kvm_vcpu is a stand-in for its run. */
+static int handle_host_work(struct umbra_vcpu *vcpu)
+{
+#if __has_include(<linux/entry-virt.h>)
+	int ret = xfer_to_guest_mode_handle_work();
+
+	if (ret == -EINTR)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return ret;
+#else
+	return xfer_to_guest_mode_handle_work(vcpu->stand_in);
+#endif
+}
+
+/* A hart that is stopped waits here for hart_start, or a signal. */
+static int wait_until_started(struct umbra_vcpu *vcpu)
+{
+	int ret = 0;
+
+	if (READ_ONCE(vcpu->hsm) == UMBRA_HSM_STARTED)
+		return 0;
+	umbra_vcpu_put(vcpu);
+	ret = rcuwait_wait_event(&vcpu->wait,
+				 READ_ONCE(vcpu->hsm) != UMBRA_HSM_STOPPED,
+				 TASK_INTERRUPTIBLE);
+	umbra_vcpu_load(vcpu);
+	if (ret) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return ret;
+	}
+	umbra_sbi_start(vcpu);
+	return 0;
+}
+
+/* UMBRA_RESUME: go round again; else as KVM_RUN returns. */
+static int run_once(struct umbra_vcpu *vcpu)
+{
+	int ret = handle_host_work(vcpu);
+
+	if (ret)
+		return ret;
+	if (READ_ONCE(vcpu->vm->event_pending) && system_event(vcpu))
+		return 0;
+	ret = wait_until_started(vcpu);
+	if (ret)
+		return ret;
+	take_requests(vcpu);
+	deliver_interrupts(vcpu);
+	ret = prepare_mmu(vcpu);
+	if (ret)
+		return ret;
+
+	local_irq_disable();
+	WRITE_ONCE(vcpu->mode, UMBRA_IN_GUEST);
+	smp_mb();	/* pairs with umbra_vcpu_kick(): mode, then requests */
+	if (READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->mmu.forget) ||
+	    atomic_long_read(&vcpu->pins) != vcpu->cpu->pins ||
+	    xfer_to_guest_mode_work_pending()) {
+		WRITE_ONCE(vcpu->mode, UMBRA_OUTSIDE);
+		local_irq_enable();
+		return UMBRA_RESUME;
+	}
+	enter_guest(vcpu);
+	/*
+	 * The interrupt that ended the guest is taken here, and accounted to
+	 * it, before guest_timing_exit_irqoff() charges the host again.
+	 */
+	local_irq_enable();
+	nop();
+	local_irq_disable();
+	guest_timing_exit_irqoff();
+	local_irq_enable();
+
+	trace_umbra_exit(vcpu->id, vcpu->sw->exit_scause, vcpu->cpu->pc,
+			 vcpu->sw->exit_stval);
+	return handle_exit(vcpu);
+}
+
+static int complete_io(struct umbra_vcpu *vcpu)
+{
+	switch (vcpu->io.kind) {
+	case UMBRA_IO_MMIO:
+		return umbra_complete_mmio(vcpu);
+	case UMBRA_IO_SBI:
+		return umbra_complete_sbi(vcpu);
+	default:
+		return UMBRA_RESUME;
+	}
+}
+
+int umbra_vcpu_run(struct umbra_vcpu *vcpu)
+{
+	sigset_t saved;
+	int ret;
+
+	vcpu->ran_once = true;
+	umbra_vcpu_load(vcpu);
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	ret = complete_io(vcpu);
+	if (ret == UMBRA_RESUME && READ_ONCE(vcpu->run->immediate_exit__unsafe)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		ret = -EINTR;
+	}
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	while (ret == UMBRA_RESUME)
+		ret = run_once(vcpu);
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	umbra_vcpu_put(vcpu);
+	return ret;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-vCPU statistics by exit reason, read through KVM_GET_STATS_FD in KVM's
+ * binary format (Documentation/virt/kvm/api.rst, 4.134).
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vmm.h"
+
+const char *const umbra_stat_names[UMBRA_STAT_NR] = {
+	[UMBRA_STAT_EXITS] = "exits",
+	[UMBRA_STAT_EXIT_IRQ] = "exit_irq",
+	[UMBRA_STAT_EXIT_PAGE_FAULT] = "exit_page_fault",
+	[UMBRA_STAT_EXIT_ILLEGAL] = "exit_illegal",
+	[UMBRA_STAT_EXIT_BREAKPOINT] = "exit_breakpoint",
+	[UMBRA_STAT_EXIT_ECALL] = "exit_ecall",
+	[UMBRA_STAT_EXIT_OTHER] = "exit_other",
+	[UMBRA_STAT_SHADOW_FILL] = "shadow_fill",
+	[UMBRA_STAT_SHADOW_SPURIOUS] = "shadow_spurious",
+	[UMBRA_STAT_GUEST_FAULT] = "guest_fault",
+	[UMBRA_STAT_SBI] = "sbi",
+	[UMBRA_STAT_MMIO_KERNEL] = "mmio_kernel",
+	[UMBRA_STAT_MMIO_USER] = "mmio_user",
+	[UMBRA_STAT_INJECT_IRQ] = "inject_irq",
+	[UMBRA_STAT_INJECT_EXC] = "inject_exc",
+	[UMBRA_STAT_EMUL_CSR] = "emul_csr",
+	[UMBRA_STAT_EMUL_FENCE] = "emul_fence",
+	[UMBRA_STAT_EMUL_SRET] = "emul_sret",
+	[UMBRA_STAT_EMUL_WFI] = "emul_wfi",
+	[UMBRA_STAT_EMUL_TEXT] = "emul_text",
+	[UMBRA_STAT_FW_NOISY] = "firmware_lines",
+	[UMBRA_STAT_SITE_NEW] = "site_new",
+	[UMBRA_STAT_SITE_DROP] = "site_drop",
+	[UMBRA_STAT_HOT_LEARN] = "hot_learn",
+	[UMBRA_STAT_MMU_RESET] = "mmu_reset",
+	[UMBRA_STAT_MOVES] = "switcher_moves",
+	[UMBRA_STAT_HALT] = "halt",
+};
+
+#define NAME_SIZE	48
+
+struct stats_desc {
+	struct kvm_stats_desc desc;
+	char name[NAME_SIZE];
+};
+
+/* The file as a reader sees it. */
+struct stats_image {
+	struct kvm_stats_header header;
+	char id[NAME_SIZE];
+	struct stats_desc desc[UMBRA_STAT_NR];
+	u64 data[UMBRA_STAT_NR];
+};
+
+static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
+{
+	img->header.name_size = NAME_SIZE;
+	img->header.num_desc = UMBRA_STAT_NR;
+	img->header.id_offset = offsetof(struct stats_image, id);
+	img->header.desc_offset = offsetof(struct stats_image, desc);
+	img->header.data_offset = offsetof(struct stats_image, data);
+	snprintf(img->id, NAME_SIZE, "umbra-%d/vcpu-%u",
+		 task_tgid_nr(current), vcpu->id);
+	for (int i = 0; i < UMBRA_STAT_NR; i++) {
+		struct kvm_stats_desc *d = &img->desc[i].desc;
+
+		d->flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
+			   KVM_STATS_BASE_POW10;
+		d->size = 1;
+		d->offset = i * sizeof(u64);
+		strscpy(img->desc[i].name, umbra_stat_names[i], NAME_SIZE);
+		img->data[i] = READ_ONCE(vcpu->stat[i]);
+	}
+}
+
+static ssize_t stats_read(struct file *file, char __user *buf, size_t len,
+			  loff_t *pos)
+{
+	struct umbra_vcpu *vcpu = file->private_data;
+	struct stats_image *img = kzalloc(sizeof(*img), GFP_KERNEL);
+	ssize_t ret;
+
+	if (!img)
+		return -ENOMEM;
+	fill(vcpu, img);
+	ret = simple_read_from_buffer(buf, len, pos, img, sizeof(*img));
+	kfree(img);
+	return ret;
+}
+
+static int stats_release(struct inode *inode, struct file *file)
+{
+	struct umbra_vcpu *vcpu = file->private_data;
+
+	umbra_vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations stats_fops = {
+	.owner = THIS_MODULE,
+	.read = stats_read,
+	.llseek = default_llseek,
+	.release = stats_release,
+};
+
+int umbra_stats_fd(struct umbra_vcpu *vcpu)
+{
+	struct file *file;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	umbra_vm_get(vcpu->vm);
+	file = anon_inode_getfile("umbra-stats", &stats_fops, vcpu, O_RDONLY);
+	if (IS_ERR(file)) {
+		umbra_vm_put(vcpu->vm);
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->f_mode |= FMODE_PREAD | FMODE_LSEEK;
+	fd_install(fd, file);
+	return fd;
+}

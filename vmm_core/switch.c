@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Setting up the switcher: its text pages, each vCPU's data pages, and the hot
+ * table that tells its stubs what stands at a rewritten site.
+ *
+ * Called at module load, at vCPU creation, by shadow_mmu (which maps it and
+ * chooses its address) and by the rewriter.  All per-vCPU functions run in the
+ * vCPU's own thread.
+ */
+#include <linux/cacheflush.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+#include "vmm.h"
+
+#define CHECK(field, off) \
+	static_assert(offsetof(struct umbra_switch, field) == (off) + SW_SIZE)
+CHECK(cpu.gpr, SW_GPR(0));
+CHECK(cpu.pc, SW_PC);
+CHECK(cpu.sstatus, SW_SSTATUS);
+CHECK(cpu.stvec, SW_STVEC);
+CHECK(cpu.sscratch, SW_SSCRATCH);
+CHECK(cpu.sepc, SW_SEPC);
+CHECK(cpu.scause, SW_SCAUSE);
+CHECK(cpu.stval, SW_STVAL);
+CHECK(cpu.priv, SW_PRIV);
+CHECK(exit_scause, SW_EXIT_SCAUSE);
+CHECK(exit_stval, SW_EXIT_STVAL);
+CHECK(hw_sstatus, SW_HW_SSTATUS);
+CHECK(fpv_mask, SW_FPV_MASK);
+CHECK(fpv_writable, SW_FPV_WRITABLE);
+CHECK(salt, SW_SALT);
+CHECK(salt_u, SW_SALT_U);
+CHECK(salt_s, SW_SALT_S);
+CHECK(root_u, SW_ROOT_U);
+CHECK(root_s, SW_ROOT_S);
+CHECK(root_sum, SW_ROOT_SUM);
+CHECK(root_priv_s, SW_ROOT_PRIV_S);
+CHECK(irq_pending, SW_IRQ_PENDING);
+CHECK(host_satp, SW_HOST_SATP);
+CHECK(host_stvec, SW_HOST_STVEC);
+CHECK(host_sp, SW_HOST_SP);
+CHECK(host_sstatus, SW_HOST_SSTATUS);
+CHECK(host_return, SW_HOST_RETURN);
+CHECK(trap_va, SW_TRAP_VA);
+CHECK(arrive_va, SW_ARRIVE_VA);
+CHECK(base_va, SW_BASE_VA);
+CHECK(entry_satp, SW_ENTRY_SATP);
+CHECK(hw_senvcfg, SW_HW_SENVCFG);
+CHECK(hw_scounteren, SW_HW_SCOUNTEREN);
+CHECK(host_senvcfg, SW_HOST_SENVCFG);
+CHECK(host_scounteren, SW_HOST_SCOUNTEREN);
+CHECK(nested, SW_NESTED);
+CHECK(time_offset, SW_TIME_OFFSET);
+CHECK(sc_slot, SW_SC_SLOT);
+CHECK(ecall_hot, SW_ECALL_HOT);
+CHECK(hot_exits, SW_HOT_EXITS);
+CHECK(has_senvcfg, SW_HAS_SENVCFG);
+CHECK(envcfg_flip, SW_ENVCFG_FLIP);
+CHECK(envcfg_u, SW_ENVCFG_U);
+CHECK(envcfg_s, SW_ENVCFG_S);
+static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
+static_assert(sizeof(struct umbra_hot) == 1 << HOT_SHIFT);
+static_assert(offsetof(struct umbra_hot, first) == HOT_FIRST);
+static_assert(offsetof(struct umbra_hot, op) == HOT_OP);
+static_assert(offsetof(struct umbra_hot, rd) == HOT_RD);
+static_assert(offsetof(struct umbra_hot, slot) == HOT_SLOT);
+static_assert(offsetof(struct umbra_hot, imm) == HOT_IMM);
+
+/* switch_asm.S: the blob, and the stubs in it. */
+extern const char umbra_sw_start[], umbra_sw_end[];
+extern const char umbra_sw_arrive[], umbra_sw_trap[];
+extern const char umbra_sw_rs[], umbra_sw_rd[], umbra_sw_imm[];
+extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
+extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
+extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
+extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
+extern const char umbra_sw_sret[];
+
+#define SW_TEXT_ORDER	get_order(UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
+#define SW_AREA_ORDER	get_order(UMBRA_SW_DATA_PAGES * PAGE_SIZE)
+
+static struct page *text_pages;
+
+int umbra_switch_init(void)
+{
+	size_t size = umbra_sw_end - umbra_sw_start;
+
+	if (size > UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
+		return -E2BIG;
+	text_pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, SW_TEXT_ORDER);
+	if (!text_pages)
+		return -ENOMEM;
+	memcpy(page_address(text_pages), umbra_sw_start, size);
+	flush_icache_all();
+	return 0;
+}
+
+void umbra_switch_exit(void)
+{
+	__free_pages(text_pages, SW_TEXT_ORDER);
+}
+
+int umbra_switch_create(struct umbra_vcpu *vcpu)
+{
+	vcpu->sw_pages = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+				     SW_AREA_ORDER);
+	if (!vcpu->sw_pages)
+		return -ENOMEM;
+	vcpu->sw = page_address(vcpu->sw_pages) + PAGE_SIZE - SW_SIZE;
+	vcpu->cpu = &vcpu->sw->cpu;
+	vcpu->hot = page_address(vcpu->sw_pages) + PAGE_SIZE;
+	vcpu->sw->has_senvcfg = umbra_host.senvcfg;
+	vcpu->sw->fpv_mask = V_FPV;
+	return 0;
+}
+
+void umbra_switch_destroy(struct umbra_vcpu *vcpu)
+{
+	if (vcpu->sw_pages)
+		__free_pages(vcpu->sw_pages, SW_AREA_ORDER);
+}
+
+phys_addr_t umbra_switch_page(struct umbra_vcpu *vcpu, unsigned int n)
+{
+	if (n < UMBRA_SW_TEXT_PAGES)
+		return page_to_phys(text_pages) + n * PAGE_SIZE;
+	return page_to_phys(vcpu->sw_pages) +
+	       (n - UMBRA_SW_TEXT_PAGES) * PAGE_SIZE;
+}
+
+/* Address of a label of the blob in the guest's address space. */
+static u64 sw_va(struct umbra_vcpu *vcpu, const char *label)
+{
+	return vcpu->sw_va + (label - umbra_sw_start);
+}
+
+void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va)
+{
+	vcpu->sw_va = va;
+	vcpu->sw->base_va = va + (UMBRA_SW_TEXT_PAGES + 1) * PAGE_SIZE;
+	vcpu->sw->trap_va = sw_va(vcpu, umbra_sw_trap);
+	vcpu->sw->arrive_va = sw_va(vcpu, umbra_sw_arrive);
+	umbra_switch_forget(vcpu);
+}
+
+void umbra_switch_forget(struct umbra_vcpu *vcpu)
+{
+	/* No canonical pc xored with a salt is 0: every salt has bits. */
+	for (unsigned int i = 0; i < UMBRA_HOT_ENTRIES; i++)
+		vcpu->hot[i].tag = 0;
+}
+
+/* --- from instruction to stubs -------------------------------------------------- */
+
+/*
+ * CSRs that are plain memory to the switcher: offset from its base, and which
+ * bits a write keeps.  writable = 0: reads only.
+ */
+static bool csr_slot(struct umbra_vcpu *vcpu, u16 csr, u64 *slot, u64 *writable)
+{
+#define SLOT(field) (offsetof(struct umbra_switch, cpu.field) - SW_SIZE)
+	*writable = 0;
+	switch (csr) {
+	case VCSR_SSCRATCH:
+		*slot = SLOT(sscratch);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_SEPC:
+		*slot = SLOT(sepc);
+		*writable = ~1ULL;
+		return true;
+	case VCSR_SCAUSE:
+		*slot = SLOT(scause);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_STVAL:
+		*slot = SLOT(stval);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_STVEC:
+		*slot = SLOT(stvec);
+		return true;
+	case VCSR_SATP:
+		*slot = SLOT(satp);
+		return true;
+	case VCSR_SIE:
+		*slot = SLOT(sie);
+		return true;
+	case VCSR_SCOUNTEREN:
+		*slot = SLOT(scounteren);
+		return true;
+	case VCSR_SENVCFG:
+		*slot = SLOT(senvcfg);
+		return true;
+	case VCSR_STIMECMP:
+		*slot = SLOT(stimecmp);
+		return vcpu->feat.sstc;
+	}
+	return false;
+#undef SLOT
+}
+
+static u64 stub_rs(struct umbra_vcpu *vcpu, unsigned int reg)
+{
+	return sw_va(vcpu, umbra_sw_rs) + ((u64)reg << SW_STUB_SHIFT);
+}
+
+static u64 stub_rd(struct umbra_vcpu *vcpu, unsigned int reg)
+{
+	return sw_va(vcpu, umbra_sw_rd) + ((u64)reg << SW_STUB_SHIFT);
+}
+
+static bool is_imm(const struct umbra_insn *insn)
+{
+	return insn->op == UMBRA_OP_CSRRWI || insn->op == UMBRA_OP_CSRRSI ||
+	       insn->op == UMBRA_OP_CSRRCI;
+}
+
+/* csrrs and csrrc of x0, or of immediate 0, write nothing. */
+static bool is_read(const struct umbra_insn *insn)
+{
+	return insn->op != UMBRA_OP_CSRRW && insn->op != UMBRA_OP_CSRRWI &&
+	       !insn->rs1;
+}
+
+static bool hot_sstatus(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+			struct umbra_hot *hot)
+{
+	const char *op;
+
+	if (is_read(insn)) {
+		hot->first = sw_va(vcpu, umbra_sw_sstatus_read);
+		return true;
+	}
+	switch (insn->op) {
+	case UMBRA_OP_CSRRW:
+	case UMBRA_OP_CSRRWI:
+		op = umbra_sw_sstatus_swap;
+		break;
+	case UMBRA_OP_CSRRS:
+	case UMBRA_OP_CSRRSI:
+		op = umbra_sw_sstatus_set;
+		break;
+	default:
+		op = umbra_sw_sstatus_clear;
+		break;
+	}
+	hot->first = stub_rs(vcpu, insn->rs1);
+	hot->op = sw_va(vcpu, op);
+	if (!is_imm(insn))
+		return true;
+	hot->imm = insn->rs1;
+	hot->first = sw_va(vcpu, umbra_sw_imm);
+	if (insn->op == UMBRA_OP_CSRRCI && insn->rs1 == V_SIE)
+		hot->first = sw_va(vcpu, umbra_sw_sie_clear);
+	if (insn->op == UMBRA_OP_CSRRSI && insn->rs1 == V_SIE)
+		hot->first = sw_va(vcpu, umbra_sw_sie_set);
+	return true;
+}
+
+static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+		    struct umbra_hot *hot)
+{
+	u64 writable;
+
+	hot->rd = stub_rd(vcpu, insn->rd);
+	if (insn->csr == VCSR_SSTATUS)
+		return hot_sstatus(vcpu, insn, hot);
+	if (insn->csr == VCSR_TIME && is_read(insn)) {
+		hot->first = sw_va(vcpu, umbra_sw_time);
+		return true;
+	}
+	if (!csr_slot(vcpu, insn->csr, &hot->slot, &writable))
+		return false;
+	if (is_read(insn)) {
+		hot->first = sw_va(vcpu, umbra_sw_read);
+		return true;
+	}
+	if (insn->op == UMBRA_OP_CSRRW && writable) {
+		hot->first = stub_rs(vcpu, insn->rs1);
+		hot->op = sw_va(vcpu, umbra_sw_swap);
+		hot->imm = writable;
+		return true;
+	}
+	return false;
+}
+
+static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+		     struct umbra_hot *hot)
+{
+	switch (insn->op) {
+	case UMBRA_OP_CSRRW:
+	case UMBRA_OP_CSRRS:
+	case UMBRA_OP_CSRRC:
+	case UMBRA_OP_CSRRWI:
+	case UMBRA_OP_CSRRSI:
+	case UMBRA_OP_CSRRCI:
+		return hot_csr(vcpu, insn, hot);
+	case UMBRA_OP_SRET:
+		hot->first = sw_va(vcpu, umbra_sw_sret);
+		return true;
+	}
+	return false;
+}
+
+void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
+			const struct umbra_insn *insn)
+{
+	struct umbra_hot hot = {};
+	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
+
+	/* The stubs trust their entries: nothing privileged in U-mode. */
+	if (vcpu->cpu->priv != UMBRA_PRIV_S || !vcpu->sw->salt_s)
+		return;
+	if (!hot_fill(vcpu, insn, &hot))
+		return;
+	hot.tag = pc ^ vcpu->sw->salt_s;
+	vcpu->hot[index] = hot;
+	umbra_count(vcpu, UMBRA_STAT_HOT_LEARN);
+}

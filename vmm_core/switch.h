@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The switcher: the few pages of supervisor code and data that live in the
+ * guest's address space, and the way into it and out of it.
+ *
+ *	host address space          |  every shadow address space of this vCPU
+ *	                            |
+ *	umbra_switch_enter() --satp-|--> arrive --sret--> guest (U-mode)
+ *	                            |                        | trap
+ *	                            |        hot stub <------+
+ *	                            |           +--sret--> guest
+ *	umbra_switch_return <--satp-|--- world exit
+ *
+ * Neither side's text is mapped in the other: writing satp makes the next
+ * fetch fault, and stvec, set just before, says where to go on.  So the
+ * switcher can lie at any address of a shadow table, one that the host never
+ * executes, and can be moved when the guest maps something there.
+ */
+#ifndef UMBRA_SWITCH_H
+#define UMBRA_SWITCH_H
+
+#include "cpu.h"
+#include "decode.h"
+#include "switch_offsets.h"
+
+/* One entry of the hot table: what stood at a rewritten site. */
+struct umbra_hot {
+	u64 tag;	/* pc ^ salt of the address space; 0 = empty */
+	u64 first;	/* switcher address to jump to */
+	u64 op;
+	u64 rd;
+	u64 slot;	/* CSR's offset from the base register */
+	u64 imm;	/* immediate operand, or mask for the value written */
+	u64 pad[2];
+};
+
+#define UMBRA_HOT_ENTRIES	BIT(HOT_INDEX_BITS)
+
+/*
+ * Shared between C and switch_asm.S; see switch_offsets.h.  Never mappable by user
+ * space or guest: it holds host addresses.
+ */
+struct umbra_switch {
+	struct umbra_cpu cpu;
+	u64 exit_scause;
+	u64 exit_stval;
+	u64 hw_sstatus;
+	u64 fpv_mask;
+	u64 fpv_writable;
+	u64 salt;
+	u64 salt_u;
+	u64 salt_s;
+	u64 root_u;
+	u64 root_s;
+	u64 root_sum;
+	u64 root_priv_s;
+	u64 irq_pending;
+	u64 host_satp;
+	u64 host_stvec;
+	u64 host_sp;
+	u64 host_sstatus;
+	u64 host_return;
+	u64 trap_va;
+	u64 arrive_va;
+	u64 base_va;
+	u64 entry_satp;
+	u64 hw_senvcfg;
+	u64 hw_scounteren;
+	u64 host_senvcfg;
+	u64 host_scounteren;
+	u64 nested;
+	u64 time_offset;
+	u64 sc_slot;
+	u64 ecall_hot;
+	u64 hot_exits;
+	u64 has_senvcfg;
+	u64 envcfg_flip;	/* vU and vS need different senvcfg */
+	u64 envcfg_u;
+	u64 envcfg_s;
+};
+
+struct umbra_vcpu;
+
+/*
+ * Placement inside the slot of the root table that the switcher owns: text
+ * first, then the per-vCPU page, then the hot table.
+ */
+#define UMBRA_SW_TEXT_PAGES	2
+#define UMBRA_SW_DATA_PAGES	(1 + (UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
+#define UMBRA_SW_PAGES		(UMBRA_SW_TEXT_PAGES + UMBRA_SW_DATA_PAGES)
+
+/* Module load and unload: copies the text into pages of its own. */
+int umbra_switch_init(void);
+void umbra_switch_exit(void);
+
+/* Per vCPU: data pages; the page tables that map them are shadow_mmu's. */
+int umbra_switch_create(struct umbra_vcpu *vcpu);
+void umbra_switch_destroy(struct umbra_vcpu *vcpu);
+/* Physical page @n (0 .. UMBRA_SW_PAGES - 1) in order of placement. */
+phys_addr_t umbra_switch_page(struct umbra_vcpu *vcpu, unsigned int n);
+/* The switcher now lies at @va; drops the hot table, whose entries name it. */
+void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va);
+
+/* Forget every hot entry. */
+void umbra_switch_forget(struct umbra_vcpu *vcpu);
+/* Make @insn at @pc hot, if there is a stub for it. */
+void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
+			const struct umbra_insn *insn);
+
+/* switch_asm.S */
+void umbra_switch_enter(struct umbra_switch *sw);
+
+#endif /* UMBRA_SWITCH_H */

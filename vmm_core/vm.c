@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMs: life, file descriptor, ioctls; and the answers to
+ * KVM_CHECK_EXTENSION, which a VM and /dev/umbra share.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vmm.h"
+
+struct umbra_vcpu *umbra_vm_vcpu(struct umbra_vm *vm, u32 id)
+{
+	return id < UMBRA_MAX_VCPUS ? smp_load_acquire(&vm->vcpus[id]) : NULL;
+}
+
+void umbra_vm_request_all(struct umbra_vm *vm, unsigned int req)
+{
+	unsigned int nr = smp_load_acquire(&vm->nr_vcpus);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		set_bit(req, &vm->vcpu_list[i]->requests);
+		umbra_vcpu_kick_wait(vm->vcpu_list[i]);
+	}
+}
+
+/* --- what devices ask (vdev/vdev.h) ------------------------------------------------ */
+
+struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm)
+{
+	return vm->bus;
+}
+
+void umbra_vm_set_external_irq(struct umbra_vm *vm, u32 hart, bool machine,
+			       bool level)
+{
+	struct umbra_vcpu *vcpu = umbra_vm_vcpu(vm, hart);
+
+	/* Guests in S-mode have no machine contexts. */
+	if (vcpu && !machine)
+		umbra_vcpu_set_pin(vcpu, V_SEI, level);
+}
+
+void umbra_vm_system_event(struct umbra_vm *vm, u32 type, u64 data)
+{
+	spin_lock(&vm->event_lock);
+	if (!vm->event_pending) {
+		vm->event_type = type;
+		vm->event_data = data;
+		WRITE_ONCE(vm->event_pending, true);
+	}
+	spin_unlock(&vm->event_lock);
+}
+
+/* --- life ------------------------------------------------------------------------------ */
+
+void umbra_vm_get(struct umbra_vm *vm)
+{
+	refcount_inc(&vm->users);
+}
+
+static void vm_destroy(struct umbra_vm *vm)
+{
+	if (vm->mn.ops)
+		umbra_mn_unregister(vm);
+	umbra_bus__destroy(vm->bus);
+	umbra_sites_destroy(vm);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		umbra_vcpu_destroy(vm->vcpu_list[i]);
+	umbra_memslots_free(vm);
+	kfree(rcu_dereference_protected(vm->windows, true));
+	cleanup_srcu_struct(&vm->slots_srcu);
+	mmdrop(vm->mm);
+	kvfree(vm);
+}
+
+void umbra_vm_put(struct umbra_vm *vm)
+{
+	if (refcount_dec_and_test(&vm->users))
+		vm_destroy(vm);
+}
+
+static struct umbra_vm *vm_alloc(void)
+{
+	struct umbra_vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	ret = init_srcu_struct(&vm->slots_srcu);
+	if (ret) {
+		kvfree(vm);
+		return ERR_PTR(ret);
+	}
+	refcount_set(&vm->users, 1);
+	mutex_init(&vm->lock);
+	spin_lock_init(&vm->mn_lock);
+	spin_lock_init(&vm->event_lock);
+	umbra_sites_init(&vm->sites);
+	mmgrab(current->mm);
+	vm->mm = current->mm;
+	vm->bus = umbra_bus__create(vm);
+	if (IS_ERR_OR_NULL(vm->bus)) {
+		ret = vm->bus ? PTR_ERR(vm->bus) : -ENOMEM;
+		goto fail;
+	}
+	ret = umbra_mn_register(vm);
+	if (ret) {
+		umbra_bus__destroy(vm->bus);
+		goto fail;
+	}
+	return vm;
+fail:
+	mmdrop(vm->mm);
+	cleanup_srcu_struct(&vm->slots_srcu);
+	kvfree(vm);
+	return ERR_PTR(ret);
+}
+
+/* --- extensions ------------------------------------------------------------------------ */
+
+int umbra_check_extension(struct umbra_vm *vm, long ext)
+{
+	switch (ext) {
+	case KVM_CAP_USER_MEMORY:
+	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case KVM_CAP_INTERNAL_ERROR_DATA:
+	case KVM_CAP_ONE_REG:
+	case KVM_CAP_MP_STATE:
+	case KVM_CAP_SYNC_MMU:
+	case KVM_CAP_READONLY_MEM:
+	case KVM_CAP_IMMEDIATE_EXIT:
+	case KVM_CAP_DEVICE_CTRL:
+	case KVM_CAP_BINARY_STATS_FD:
+	case KVM_CAP_CHECK_EXTENSION_VM:
+		return 1;
+	case KVM_CAP_NR_VCPUS:
+		return min_t(int, num_online_cpus(), UMBRA_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPUS:
+	case KVM_CAP_MAX_VCPU_ID:
+		return UMBRA_MAX_VCPUS;
+	case KVM_CAP_NR_MEMSLOTS:
+		return UMBRA_SLOT_IDS;
+	case UMBRA_CAP_VDEV:
+		return umbra_vdev__types();
+	case UMBRA_CAP_MMIO_WINDOWS:
+		return UMBRA_MAX_WINDOWS;
+	case UMBRA_CAP_REWRITE:
+		return umbra_rewrite_enabled;
+	case UMBRA_CAP_MMU_MODES:
+		return GENMASK_ULL(umbra_host.satp_mode, V_SATP_SV39);
+	}
+	return 0;
+}
+
+/* --- ioctls ------------------------------------------------------------------------------ */
+
+static long set_windows(struct umbra_vm *vm, void __user *arg)
+{
+	struct umbra_mmio_windows head;
+	struct umbra_windows *new, *old;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.flags || head.nr > UMBRA_MAX_WINDOWS)
+		return -EINVAL;
+	new = kzalloc(struct_size(new, w, head.nr), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->nr = head.nr;
+	if (copy_from_user(new->w, u64_to_user_ptr(head.windows),
+			   head.nr * sizeof(new->w[0]))) {
+		kfree(new);
+		return -EFAULT;
+	}
+	for (unsigned int i = 0; i < new->nr; i++) {
+		if (!new->w[i].size ||
+		    new->w[i].base + new->w[i].size - 1 < new->w[i].base) {
+			kfree(new);
+			return -EINVAL;
+		}
+	}
+	old = rcu_replace_pointer(vm->windows, new, lockdep_is_held(&vm->lock));
+	if (old)
+		kfree_rcu(old, rcu);
+	return 0;
+}
+
+static long create_device(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_create_device cd;
+	int ret;
+
+	if (copy_from_user(&cd, arg, sizeof(cd)))
+		return -EFAULT;
+	ret = umbra_vdev__create(vm, &cd);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &cd, sizeof(cd)) ? -EFAULT : 0;
+}
+
+static long set_memory(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_userspace_memory_region mem;
+
+	if (copy_from_user(&mem, arg, sizeof(mem)))
+		return -EFAULT;
+	return umbra_memslot_set(vm, &mem);
+}
+
+static long get_dirty_log(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_dirty_log log;
+
+	if (copy_from_user(&log, arg, sizeof(log)))
+		return -EFAULT;
+	return umbra_memslot_dirty_log(vm, &log);
+}
+
+static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long arg)
+{
+	void __user *ptr = (void __user *)arg;
+
+	switch (cmd) {
+	case KVM_CREATE_VCPU:
+		return arg > U32_MAX ? -EINVAL : umbra_vcpu_create(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION:
+		return set_memory(vm, ptr);
+	case KVM_GET_DIRTY_LOG:
+		return get_dirty_log(vm, ptr);
+	case UMBRA_SET_MMIO_WINDOWS:
+		return set_windows(vm, ptr);
+	}
+	return -ENOTTY;
+}
+
+static long irq_line(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_irq_level level;
+
+	if (copy_from_user(&level, arg, sizeof(level)))
+		return -EFAULT;
+	return umbra_bus__set_irq(vm->bus, level.irq, level.level);
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct umbra_vm *vm = file->private_data;
+	long ret;
+
+	if (vm->mm != current->mm)
+		return -EIO;
+	switch (cmd) {
+	case KVM_CHECK_EXTENSION:
+		return umbra_check_extension(vm, arg);
+	case KVM_CREATE_DEVICE:
+		return create_device(vm, (void __user *)arg);
+	case KVM_IRQ_LINE:
+		return irq_line(vm, (void __user *)arg);
+	}
+	if (mutex_lock_killable(&vm->lock))
+		return -EINTR;
+	ret = locked_ioctl(vm, cmd, arg);
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	umbra_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.release = vm_release,
+};
+
+int umbra_vm_create(unsigned long type)
+{
+	struct umbra_vm *vm;
+	int fd;
+
+	if (type)
+		return -EINVAL;
+	vm = vm_alloc();
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	fd = anon_inode_getfd("umbra-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		umbra_vm_put(vm);
+	return fd;
+}

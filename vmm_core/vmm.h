@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel side's own structures: a VM, a vCPU, and what the files of
+ * vmm_core offer each other.
+ *
+ * Lock order, outermost first:
+ *	vm->lock		VM configuration, vCPU creation, memory slots
+ *	vcpu->mutex		held by the thread in a vcpu ioctl (KVM_RUN)
+ *	vm->slots_srcu		read side: memory slots, MMIO windows
+ *	vm->sites.lock		rewritten sites (rewrite.h)
+ *	vm->mn_lock		count and sequence of MMU invalidations
+ *	vcpu->mmu.lock		one vCPU's shadow tables; two are never held
+ * Whoever sleeps holds none of the last three.
+ */
+#ifndef UMBRA_VMM_H
+#define UMBRA_VMM_H
+
+#include <linux/hrtimer.h>
+#include <linux/kvm.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <linux/refcount.h>
+#include <linux/srcu.h>
+#include <linux/version.h>
+
+
+#include "cpu.h"
+#include "decode.h"
+#include "rewrite.h"
+#include "switch.h"
+#include "../shadow_mmu/shadow_mmu.h"
+#include "../uapi/umbra.h"
+#include "../vdev/vdev.h"
+
+#define UMBRA_MAX_VCPUS		1024
+#define UMBRA_MAX_WINDOWS	64
+
+/* KVM_RISCV_ISA_EXT_*, by number where Linux 6.12's header lacks the name. */
+#define UMBRA_ISA_SVADE		64
+#define UMBRA_ISA_SVADU		65
+
+/* vcpu->requests */
+#define UMBRA_REQ_MMU_RESET	0	/* drop every shadow table */
+#define UMBRA_REQ_SSIP		1	/* another hart raised SSIP */
+#define UMBRA_REQ_FENCE		2	/* vcpu->fences has work */
+#define UMBRA_REQ_FENCE_I	3	/* fence.i before running on */
+#define UMBRA_REQ_TIMER		4	/* the hrtimer fired: look at stimecmp */
+#define UMBRA_REQ_KICK		5	/* just come out and look */
+
+/* vcpu->mode */
+#define UMBRA_OUTSIDE		0
+#define UMBRA_IN_GUEST		1
+
+/*
+ * Exits by reason, counted per vCPU; the names are in stats.c.
+ */
+enum umbra_stat {
+	UMBRA_STAT_EXITS,
+	UMBRA_STAT_EXIT_IRQ,
+	UMBRA_STAT_EXIT_PAGE_FAULT,
+	UMBRA_STAT_EXIT_ILLEGAL,
+	UMBRA_STAT_EXIT_BREAKPOINT,
+	UMBRA_STAT_EXIT_ECALL,
+	UMBRA_STAT_EXIT_OTHER,
+	UMBRA_STAT_SHADOW_FILL,
+	UMBRA_STAT_SHADOW_SPURIOUS,
+	UMBRA_STAT_GUEST_FAULT,
+	UMBRA_STAT_SBI,
+	UMBRA_STAT_MMIO_KERNEL,
+	UMBRA_STAT_MMIO_USER,
+	UMBRA_STAT_INJECT_IRQ,
+	UMBRA_STAT_INJECT_EXC,
+	UMBRA_STAT_EMUL_CSR,
+	UMBRA_STAT_EMUL_FENCE,
+	UMBRA_STAT_EMUL_SRET,
+	UMBRA_STAT_EMUL_WFI,
+	UMBRA_STAT_EMUL_TEXT,
+	UMBRA_STAT_FW_NOISY,
+	UMBRA_STAT_SITE_NEW,
+	UMBRA_STAT_SITE_DROP,
+	UMBRA_STAT_HOT_LEARN,
+	UMBRA_STAT_MMU_RESET,
+	UMBRA_STAT_MOVES,
+	UMBRA_STAT_HALT,
+	UMBRA_STAT_NR
+};
+
+/* F and D registers of one side, guest or host; layout known to fpv_asm.S. */
+struct umbra_fp {
+	u64 f[32];
+	u64 fcsr;
+};
+
+/* Vector registers of one side; layout known to fpv_asm.S. */
+struct umbra_v {
+	u64 vstart;
+	u64 vl;
+	u64 vtype;
+	u64 vcsr;
+	u64 vlenb;
+	void *data;		/* 32 * vlenb bytes, NULL without V */
+};
+
+/* An MMIO load or store that user space has to complete. */
+struct umbra_pending_io {
+	enum { UMBRA_IO_NONE, UMBRA_IO_MMIO, UMBRA_IO_SBI, UMBRA_IO_CSR } kind;
+	struct umbra_insn insn;
+	u64 gva;
+	u64 value;		/* bytes gathered so far, or to be written */
+	unsigned int done;	/* bytes of the access already performed */
+	unsigned int part;	/* bytes of the part under way */
+};
+
+/* A fence that another hart asked for; size 0 = everything. */
+struct umbra_fence {
+	u64 start;
+	u64 size;
+	u64 asid;
+	bool has_asid;
+};
+
+#define UMBRA_FENCES	16
+
+enum umbra_hsm { UMBRA_HSM_STARTED, UMBRA_HSM_STOPPED, UMBRA_HSM_START_PENDING,
+		 UMBRA_HSM_SUSPENDED };
+
+/**
+ * struct umbra_vcpu - one virtual hart
+ * @sw: the switch area; holds the architectural state
+ * @cpu: = &sw->cpu
+ * @last_hart: host hart it ran on last; elsewhere fence.i is due
+ * @requests: UMBRA_REQ_*; set by anyone, taken by the running thread
+ * @pins: V_STI, V_SEI as wired; atomic, anyone
+ * @mode: UMBRA_IN_GUEST between the last check of @requests and the exit
+ * @wait: where a halted vCPU sleeps
+ */
+struct umbra_vcpu {
+	struct umbra_vm *vm;
+	u32 id;
+	struct mutex mutex;
+	struct kvm_run *run;
+	struct umbra_switch *sw;
+	u64 sw_va;		/* where the switcher lies in the guest */
+	struct umbra_cpu *cpu;
+	struct umbra_hot *hot;
+	struct page *sw_pages;
+	struct umbra_mmu mmu;
+	struct umbra_cpu_features feat;
+	u64 isa[2];		/* bit per KVM_RISCV_ISA_EXT_* */
+	u64 satp_mode;		/* widest mode offered */
+	u64 sbi_ext;		/* bit per KVM_RISCV_SBI_EXT_* */
+	bool ran_once;
+	bool sigset_active;
+	sigset_t sigset;
+	struct kvm_vcpu *stand_in;	/* for xfer_to_guest_mode_handle_work() */
+
+	struct preempt_notifier preempt;
+	bool loaded;
+	int host_cpu;
+	int last_hart;
+	bool fence_i;
+
+	unsigned long requests;
+	atomic_long_t pins;
+	int mode;
+	struct rcuwait wait;
+
+	struct umbra_fp guest_fp;
+	struct umbra_fp host_fp;
+	struct umbra_v guest_v;
+	struct umbra_v no_v;		/* all zero: wipes the registers */
+	bool v_live;			/* the registers hold the guest's */
+
+	struct hrtimer timer;
+	u64 timer_armed;	/* stimecmp the hrtimer stands for, ~0: none */
+
+	spinlock_t hsm_lock;
+	enum umbra_hsm hsm;
+	u64 start_pc;
+	u64 start_opaque;
+
+	spinlock_t fence_lock;
+	struct umbra_fence fences[UMBRA_FENCES];
+	unsigned int nr_fences;
+
+	struct umbra_pending_io io;
+	unsigned int fw_tokens;
+	unsigned long fw_refill;
+
+	u64 stat[UMBRA_STAT_NR];
+};
+
+struct umbra_windows {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct umbra_mmio_window w[];
+};
+
+struct umbra_vm {
+	refcount_t users;
+	struct mutex lock;
+	struct mm_struct *mm;
+	struct umbra_vcpu *vcpus[UMBRA_MAX_VCPUS];	/* by id */
+	struct umbra_vcpu *vcpu_list[UMBRA_MAX_VCPUS];	/* in order of creation */
+	unsigned int nr_vcpus;
+	u64 time_delta;		/* guest time - host time */
+
+	struct srcu_struct slots_srcu;
+	struct umbra_memslots __rcu *slots;
+	struct umbra_windows __rcu *windows;
+
+	struct mmu_notifier mn;
+	spinlock_t mn_lock;
+	unsigned long mn_active;
+	unsigned long mn_seq;
+
+	struct umbra_sites sites;
+	struct umbra_bus *bus;
+
+	spinlock_t event_lock;
+	u32 event_type;
+	u64 event_data;
+	bool event_pending;
+};
+
+/* --- host.c: facts about this machine, probed at load --------------------- */
+
+/**
+ * struct umbra_host - what the module found out about the host
+ * @levels: page-table levels the host runs with (3, 4, 5)
+ * @satp_mode: its satp.MODE
+ * @isa: extensions a guest may be given, bit per KVM_RISCV_ISA_EXT_*
+ */
+struct umbra_host {
+	int levels;
+	u64 satp_mode;
+	u64 isa[2];
+	bool fp;
+	bool vector;
+	bool senvcfg;
+	u64 senvcfg_mask;
+	unsigned int zicbom_block;
+	unsigned int zicboz_block;
+	u64 vlenb;
+	u64 timebase;
+	u64 mvendorid;
+	u64 marchid;
+	u64 mimpid;
+};
+
+extern struct umbra_host umbra_host;
+extern bool umbra_rewrite_enabled;
+
+int umbra_host_probe(void);
+bool umbra_isa_test(const u64 *isa, unsigned int ext);
+u64 umbra_default_satp_mode(void);
+
+/* --- vm.c ------------------------------------------------------------------ */
+
+int umbra_vm_create(unsigned long type);
+struct umbra_vcpu *umbra_vm_vcpu(struct umbra_vm *vm, u32 id);
+/* Set a request on every vCPU, and wait until each has left the guest. */
+void umbra_vm_request_all(struct umbra_vm *vm, unsigned int req);
+int umbra_check_extension(struct umbra_vm *vm, long ext);
+
+/* --- vcpu.c ---------------------------------------------------------------- */
+
+int umbra_vcpu_create(struct umbra_vm *vm, u32 id);
+void umbra_vcpu_destroy(struct umbra_vcpu *vcpu);
+void umbra_vcpu_load(struct umbra_vcpu *vcpu);
+void umbra_vcpu_put(struct umbra_vcpu *vcpu);
+/* Make it look at its requests soon: wake it, or interrupt it. */
+void umbra_vcpu_kick(struct umbra_vcpu *vcpu);
+/* The same, and wait until it is outside the guest. */
+void umbra_vcpu_kick_wait(struct umbra_vcpu *vcpu);
+void umbra_vcpu_request(struct umbra_vcpu *vcpu, unsigned int req);
+void umbra_vcpu_set_pin(struct umbra_vcpu *vcpu, u64 pin, bool level);
+void umbra_vcpu_reset(struct umbra_vcpu *vcpu);
+
+/* --- run.c ----------------------------------------------------------------- */
+
+int umbra_vcpu_run(struct umbra_vcpu *vcpu);
+/* Raise an exception in the guest at the current pc. */
+void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval);
+
+/* --- emulate.c: privileged instructions ------------------------------------ */
+
+/*
+ * Results of emulation: UMBRA_RESUME re-enters the guest, 0 returns to user
+ * space with vcpu->run filled in, negative is an errno of KVM_RUN.
+ */
+#define UMBRA_RESUME	1
+
+int umbra_emulate_system(struct umbra_vcpu *vcpu, const struct umbra_insn *insn);
+/* wfi: sleep until something is pending, a request comes, or a signal. */
+void umbra_vcpu_halt(struct umbra_vcpu *vcpu);
+void umbra_inject_illegal(struct umbra_vcpu *vcpu, u32 raw);
+
+/* --- access.c: loads and stores -------------------------------------------- */
+
+/* Fetch the instruction at the guest's pc, original bytes. */
+int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw);
+/* Emulate the access at pc that faulted at @gva: device or rewritten text. */
+int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
+			 enum umbra_access access);
+int umbra_complete_mmio(struct umbra_vcpu *vcpu);
+/* Guest-physical memory, bounded by slots; -EFAULT outside. */
+int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len);
+int umbra_gpa_write(struct umbra_vm *vm, u64 gpa, const void *from, size_t len);
+/* Is gpa inside the windows user space emulates (or is there no list)? */
+bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa);
+bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len);
+bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len);
+
+/* --- timer.c ----------------------------------------------------------------- */
+
+void umbra_timer_init(struct umbra_vcpu *vcpu);
+void umbra_timer_destroy(struct umbra_vcpu *vcpu);
+u64 umbra_guest_time(struct umbra_vcpu *vcpu);
+/* stimecmp changed: update STIP and the hrtimer. */
+void umbra_timer_update(struct umbra_vcpu *vcpu);
+
+/* --- sbi.c ------------------------------------------------------------------- */
+
+int umbra_sbi_call(struct umbra_vcpu *vcpu);
+int umbra_complete_sbi(struct umbra_vcpu *vcpu);
+void umbra_sbi_start(struct umbra_vcpu *vcpu);
+u64 umbra_sbi_known(void);
+u64 umbra_sbi_default(void);
+/* Fences queued by other harts; takes them all. */
+void umbra_sbi_run_fences(struct umbra_vcpu *vcpu);
+
+/* --- onereg.c ---------------------------------------------------------------- */
+
+int umbra_get_reg(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg);
+int umbra_set_reg(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg);
+int umbra_reg_list(struct umbra_vcpu *vcpu, struct kvm_reg_list __user *list);
+void umbra_isa_apply(struct umbra_vcpu *vcpu);
+
+/* --- fpv.c and fpv_asm.S --------------------------------------------------------- */
+
+int umbra_fpv_create(struct umbra_vcpu *vcpu);
+void umbra_fpv_destroy(struct umbra_vcpu *vcpu);
+void umbra_fpv_load(struct umbra_vcpu *vcpu);
+void umbra_fpv_put(struct umbra_vcpu *vcpu);
+void umbra_fpv_enter(struct umbra_vcpu *vcpu);
+void umbra_fpv_exit(struct umbra_vcpu *vcpu);
+u64 umbra_fp_store_value(struct umbra_vcpu *vcpu, const struct umbra_insn *insn);
+void umbra_fp_finish_load(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+			  u64 raw);
+void umbra_fp_get(struct umbra_vcpu *vcpu);
+void umbra_fp_set(struct umbra_vcpu *vcpu);
+
+/* --- stats.c ----------------------------------------------------------------- */
+
+int umbra_stats_fd(struct umbra_vcpu *vcpu);
+extern const char *const umbra_stat_names[UMBRA_STAT_NR];
+
+static inline void umbra_count(struct umbra_vcpu *vcpu, enum umbra_stat stat)
+{
+	vcpu->stat[stat]++;
+}
+
+#endif /* UMBRA_VMM_H */
