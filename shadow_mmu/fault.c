@@ -232,6 +232,63 @@ static struct page *host_page(unsigned long hva, bool write, bool *writable)
 	return page;
 }
 
+/*
+ * Level of the mapping that the host's own page table has for @hva.  Interrupts
+ * off keep its pages from being freed (as for KVM's host_pfn_mapping_level()).
+ */
+static int host_level(struct mm_struct *mm, unsigned long hva)
+{
+	u64 *table = (u64 *)mm->pgd;
+	unsigned long flags;
+	int level;
+
+	/* p4d_offset() and its kin are not exported; a table is a table. */
+	local_irq_save(flags);
+	for (level = umbra_host.levels - 1; level > 0; level--) {
+		u64 pte = READ_ONCE(table[umbra_va_index(hva, level)]);
+
+		if (!(pte & V_PTE_V)) {
+			level = 0;
+			break;
+		}
+		if (umbra_pte_leaf(pte))
+			break;
+		table = pfn_to_kaddr((pte & V_PTE_PPN) >> V_PTE_PPN_SHIFT);
+	}
+	local_irq_restore(flags);
+	return level;
+}
+
+/*
+ * How large a leaf may be: guest and host both map that much in one piece, the
+ * slot holds all of it at the same alignment, nothing in it is rewritten, and
+ * no dirty log wants to know single pages.
+ */
+static int leaf_level(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
+		      const struct umbra_memslot *slot, u64 gfn)
+{
+	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+	int level = w->top < 0 ? 2 : w->level;
+
+	if (slot->dirty)
+		return 0;
+	level = min(level, 2);
+	if (level)
+		level = min(level, host_level(vcpu->vm->mm, hva));
+	for (; level > 0; level--) {
+		u64 span = 1ULL << (9 * level);
+		u64 base = gfn & ~(span - 1);
+
+		if (((slot->hva >> PAGE_SHIFT) ^ slot->gfn) & (span - 1))
+			continue;
+		if (base < slot->gfn || base + span > slot->gfn + slot->npages)
+			continue;
+		if (!umbra_sites_in_range(vcpu->vm, base, base + span - 1))
+			break;
+	}
+	return level;
+}
+
 /* 0: installed; -EAGAIN: an invalidation came in between. */
 static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 		   u64 gfn, u64 gpte, struct page *page, u64 perm,
@@ -239,17 +296,22 @@ static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 {
 	struct umbra_vm *vm = vcpu->vm;
 	unsigned int idx = umbra_va_index(gva, sp->role.level);
+	u64 within = (1ULL << (9 * sp->role.level)) - 1;
 	int ret = -EAGAIN;
 
 	spin_lock(&vcpu->mmu.lock);
 	if (!READ_ONCE(vm->mn_active) && READ_ONCE(vm->mn_seq) == mn_seq) {
 		/* Rewritten text is never readable or writable. */
-		if (umbra_sites_active(vm, gfn))
+		if (umbra_sites_in_range(vm, gfn & ~within, gfn | within))
 			perm &= V_PTE_X;
+		/* ... and a large leaf gives way to small ones. */
+		if (within && !(perm & ~V_PTE_X))
+			perm = 0;
 		shadow_entry_clear(vcpu, sp, idx);
 		if (perm)
 			shadow_leaf_set(vcpu, sp, idx,
-					shadow_make_leaf(page_to_pfn(page), perm),
+					shadow_make_leaf(page_to_pfn(page) -
+							 (gfn & within), perm),
 					gpte);
 		ret = 0;
 	}
@@ -304,6 +366,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	struct page *page;
 	bool writable;
 	u64 perm;
+	int level;
 	int ret;
 
 	root = shadow_root_now(vcpu);
@@ -321,7 +384,8 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	if (!page)
 		return -EFAULT;
 
-	sp = build_path(vcpu, w, root, info->gva, perm, 0);
+	level = leaf_level(vcpu, w, slot, gfn);
+	sp = build_path(vcpu, w, root, info->gva, perm, level);
 	if (IS_ERR(sp)) {
 		put_page(page);
 		if (PTR_ERR(sp) != -ENOMEM)
@@ -335,7 +399,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 		SetPageDirty(page);
 	if (write)
 		umbra_mark_dirty(vm, gfn);
-	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[0] : 0,
+	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[w->level] : 0,
 		      page, perm, mn_seq);
 	put_page(page);
 	if (!ret)

@@ -156,6 +156,31 @@ int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw)
 	return 0;
 }
 
+/*
+ * Does memory (not the original: a rewritten wfi traps) hold a wfi at @va?
+ * Quietly no where it cannot be read; nothing is raised in the guest.
+ */
+bool umbra_is_wfi(struct umbra_vcpu *vcpu, u64 va)
+{
+	struct umbra_fault_info info = {
+		.gva = va, .access = UMBRA_ACCESS_EXEC,
+	};
+	unsigned long hva;
+	u32 raw = 0;
+	int srcu;
+
+	if ((va & 1) || offset_in_page(va) > PAGE_SIZE - 4)
+		return false;
+	if (umbra_mmu_translate(vcpu, &info) != UMBRA_FAULT_DONE)
+		return false;
+	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+	hva = gpa_hva(vcpu->vm, info.gpa, false);
+	if (!hva || copy_from_user(&raw, (void __user *)hva, sizeof(raw)))
+		raw = 0;
+	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
+	return raw == 0x10500073;
+}
+
 /* --- pieces --------------------------------------------------------------------------- */
 
 static u64 access_fault(enum umbra_access access)

@@ -5,6 +5,7 @@
  * Where no kvm module is loaded, the same device is also offered as /dev/kvm,
  * so that QEMU and kvmtool run unmodified.
  */
+#include <linux/cpuhotplug.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mmu_notifier.h>
@@ -54,6 +55,18 @@ static struct miscdevice kvm_dev = {
 };
 
 static bool have_kvm_dev;
+static int hotplug_state;
+
+/*
+ * Between its last instruction in the host's address space and the first in the
+ * guest's the switcher cannot take the fault by which the kernel repairs a TLB
+ * that remembers a new vmalloc mapping (our text) as missing: so no hart may.
+ */
+static int hart_online(unsigned int cpu)
+{
+	asm volatile("sfence.vma\n\tfence.i" ::: "memory");
+	return 0;
+}
 
 static int __init umbra_init(void)
 {
@@ -64,13 +77,15 @@ static int __init umbra_init(void)
 	ret = umbra_switch_init();
 	if (ret)
 		return ret;
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "virt/umbra:online",
+				hart_online, NULL);
+	if (ret < 0)
+		goto no_hotplug;
+	hotplug_state = ret;
 	preempt_notifier_inc();
 	ret = misc_register(&umbra_dev);
-	if (ret) {
-		preempt_notifier_dec();
-		umbra_switch_exit();
-		return ret;
-	}
+	if (ret)
+		goto no_device;
 	/* Taken on a host whose own KVM works: then /dev/umbra alone. */
 	have_kvm_dev = !misc_register(&kvm_dev);
 	pr_info("umbra: host Sv%d, guests up to Sv%d by default, rewriting %s, /dev/umbra%s\n",
@@ -79,6 +94,13 @@ static int __init umbra_init(void)
 		umbra_rewrite_enabled ? "on" : "off",
 		have_kvm_dev ? " and /dev/kvm" : "");
 	return 0;
+
+no_device:
+	preempt_notifier_dec();
+	cpuhp_remove_state(hotplug_state);
+no_hotplug:
+	umbra_switch_exit();
+	return ret;
 }
 
 static void __exit umbra_exit(void)
@@ -90,6 +112,7 @@ static void __exit umbra_exit(void)
 	mmu_notifier_synchronize();
 	rcu_barrier();
 	preempt_notifier_dec();
+	cpuhp_remove_state(hotplug_state);
 	umbra_switch_exit();
 }
 

@@ -98,6 +98,17 @@ static void zap_everywhere(struct umbra_vm *vm, u64 gfn)
 	forget_everywhere(vm, true);
 }
 
+bool umbra_sites_in_range(struct umbra_vm *vm, u64 first, u64 last)
+{
+	struct umbra_site_page *page;
+	unsigned long index;
+
+	xa_for_each_range(&vm->sites.pages, index, page, first, last)
+		if (READ_ONCE(page->active))
+			return true;
+	return false;
+}
+
 bool umbra_sites_active(struct umbra_vm *vm, u64 gfn)
 {
 	struct umbra_site_page *page = find_page(vm, gfn);
@@ -309,6 +320,18 @@ static struct page *rewritable_page(struct umbra_vm *vm, u64 gfn)
 }
 
 /*
+ * Does memory hold what was executed?  Of an instruction that reaches into
+ * the next page only the first half is looked at, and only that is replaced:
+ * at each hit the run loop fetches the other half anew.
+ */
+static bool site_matches(const u16 *half, unsigned int offset, u32 raw)
+{
+	if (half[0] != (u16)raw)
+		return false;
+	return umbra_site_is_split(offset) || half[1] == (u16)(raw >> 16);
+}
+
+/*
  * Make the page execute-only everywhere before its first site is written.
  * Remembered sites come back here too, where the bytes are still the same.
  */
@@ -335,7 +358,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 		struct umbra_site *site = &entry->site[i];
 		u16 *half = host_half(entry, site->offset);
 
-		if (half[0] == (u16)site->raw && half[1] == (u16)(site->raw >> 16)) {
+		if (site_matches(half, site->offset, site->raw)) {
 			WRITE_ONCE(*half, UMBRA_C_EBREAK);
 			i++;
 		} else {
@@ -358,8 +381,7 @@ static bool write_site(struct umbra_vm *vm, struct umbra_site_page *entry,
 	if (entry->active && entry->nr < entry->room &&
 	    !find_site(entry, offset)) {
 		half = host_half(entry, offset);
-		/* The second half may be a site's first only by overlap: no. */
-		if (half[0] == (u16)raw && half[1] == (u16)(raw >> 16)) {
+		if (site_matches(half, offset, raw)) {
 			entry->site[entry->nr++] = (struct umbra_site) {
 				.offset = offset, .raw = raw,
 			};
@@ -383,9 +405,6 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 	u64 gfn;
 
 	if (!umbra_rewrite_enabled || !umbra_site_wanted(insn))
-		return;
-	/* An instruction across two pages would need both: leave it. */
-	if (offset > PAGE_SIZE - 4)
 		return;
 	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
 	if (gfn == ~0ULL)

@@ -82,6 +82,15 @@ int umbra_site_find(struct umbra_vm *vm, u64 gpa, u32 *raw);
 /* Does the page hold sites now (so its leaves must be execute-only)? */
 bool umbra_sites_active(struct umbra_vm *vm, u64 gfn);
 
+/* The same for any page of @first .. @last. */
+bool umbra_sites_in_range(struct umbra_vm *vm, u64 first, u64 last);
+
+/* Does an instruction at @offset reach into the next page? */
+static inline bool umbra_site_is_split(unsigned int offset)
+{
+	return offset > PAGE_SIZE - 4;
+}
+
 /* Put original bytes over what was read from [gpa, gpa + len). */
 void umbra_sites_overlay(struct umbra_vm *vm, u64 gpa, void *buf, size_t len);
 

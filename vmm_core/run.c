@@ -119,10 +119,31 @@ static bool is_ebreak(u32 raw)
 	return (u16)raw == UMBRA_C_EBREAK || raw == 0x00100073;
 }
 
-static int handle_breakpoint(struct umbra_vcpu *vcpu)
+/* The site at pc was hit; @raw is what stood there when it was made. */
+static int handle_site(struct umbra_vcpu *vcpu, u32 raw, bool global)
 {
 	u64 pc = vcpu->cpu->pc;
 	struct umbra_insn insn;
+
+	if (umbra_site_is_split(offset_in_page(pc))) {
+		/* Its second half is in a page that nobody watches. */
+		int ret = umbra_fetch(vcpu, &raw);
+
+		if (ret)
+			return ret;
+		umbra_decode(raw, &insn);
+		return umbra_emulate_system(vcpu, &insn);
+	}
+	umbra_decode(raw, &insn);
+	if (!global)
+		umbra_mmu_private_salt(vcpu);
+	umbra_switch_learn(vcpu, pc, &insn);
+	return umbra_emulate_system(vcpu, &insn);
+}
+
+static int handle_breakpoint(struct umbra_vcpu *vcpu)
+{
+	u64 pc = vcpu->cpu->pc;
 	bool global = false;
 	u64 gfn;
 	u32 raw;
@@ -131,13 +152,8 @@ static int handle_breakpoint(struct umbra_vcpu *vcpu)
 	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
 	if (gfn != ~0ULL &&
 	    umbra_site_find(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc),
-			    &raw) == 0) {
-		umbra_decode(raw, &insn);
-		if (!global)
-			umbra_mmu_private_salt(vcpu);
-		umbra_switch_learn(vcpu, pc, &insn);
-		return umbra_emulate_system(vcpu, &insn);
-	}
+			    &raw) == 0)
+		return handle_site(vcpu, raw, global);
 	/* The guest's own, if that is what memory holds. */
 	ret = umbra_fetch(vcpu, &raw);
 	if (ret)
@@ -176,6 +192,26 @@ static int handle_page_fault(struct umbra_vcpu *vcpu, enum umbra_access access)
 	}
 }
 
+/*
+ * The host's own interrupt; it has been served.  On harts where wfi completes
+ * in U-mode without a trap an idle guest would spin: an interrupt finds it at
+ * or just behind its wfi.
+ */
+static int handle_host_irq(struct umbra_vcpu *vcpu)
+{
+	u64 pc = vcpu->cpu->pc;
+
+	if (vcpu->cpu->priv != UMBRA_PRIV_S)
+		return UMBRA_RESUME;
+	if (umbra_is_wfi(vcpu, pc)) {
+		vcpu->cpu->pc += 4;
+		umbra_vcpu_halt(vcpu);
+	} else if (umbra_is_wfi(vcpu, pc - 4)) {
+		umbra_vcpu_halt(vcpu);
+	}
+	return UMBRA_RESUME;
+}
+
 static int handle_exit(struct umbra_vcpu *vcpu)
 {
 	struct umbra_switch *sw = vcpu->sw;
@@ -187,7 +223,7 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 	}
 	if (sw->exit_scause & V_CAUSE_IRQ) {
 		umbra_count(vcpu, UMBRA_STAT_EXIT_IRQ);
-		return UMBRA_RESUME;
+		return handle_host_irq(vcpu);
 	}
 	switch (sw->exit_scause) {
 	case V_EXC_BREAKPOINT:

@@ -303,6 +303,7 @@ void umbra_inject_illegal(struct umbra_vcpu *vcpu, u32 raw);
 
 /* Fetch the instruction at the guest's pc, original bytes. */
 int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw);
+bool umbra_is_wfi(struct umbra_vcpu *vcpu, u64 va);
 /* Emulate the access at pc that faulted at @gva: device or rewritten text. */
 int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
 			 enum umbra_access access);

@@ -98,7 +98,8 @@ class Cpio:
         for base, _, files in os.walk(path):
             for f in sorted(files):
                 full = os.path.join(base, f)
-                self.file(os.path.join(name, os.path.relpath(full, path)), full)
+                if not f.endswith((".o", ".d")):
+                    self.file(os.path.join(name, os.path.relpath(full, path)), full)
 
     def device(self, name, major, minor):
         self.dir(os.path.dirname(name.strip("/")))
