@@ -53,12 +53,13 @@ void umbra_mmu_fence(struct umbra_vcpu *vcpu, bool all_va, u64 va,
 			  all_asid ? ~0ULL : asid);
 	if (all_va)
 		mmu->seq++;
-	for (int i = 0; i < UMBRA_ROOTS; i++) {
+	for (unsigned int i = 0; i < mmu->nr_roots; i++) {
 		struct shadow_root *root = &mmu->roots[i];
 		u64 root_asid = (root->satp >> V_SATP_ASID_SHIFT) &
 				V_SATP_ASID_MASK;
 
-		if (!root->page || !root->satp)
+		/* Satp off: nothing of the guest's tables is in there. */
+		if (!root->satp)
 			continue;
 		if (!all_asid && root_asid != (asid & V_SATP_ASID_MASK))
 			continue;

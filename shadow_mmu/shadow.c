@@ -277,10 +277,10 @@ static u64 root_satp(u64 satp)
 
 static struct shadow_root *root_find(struct umbra_mmu *mmu, u64 satp, u8 key)
 {
-	for (int i = 0; i < UMBRA_ROOTS; i++) {
+	for (unsigned int i = 0; i < mmu->nr_roots; i++) {
 		struct shadow_root *root = &mmu->roots[i];
 
-		if (root->page && root->satp == satp && root->key == key)
+		if (root->satp == satp && root->key == key)
 			return root;
 	}
 	return NULL;
@@ -290,14 +290,11 @@ static struct shadow_root *root_victim(struct umbra_mmu *mmu)
 {
 	struct shadow_root *best = &mmu->roots[0];
 
-	for (int i = 0; i < UMBRA_ROOTS; i++) {
-		struct shadow_root *root = &mmu->roots[i];
-
-		if (!root->page)
-			return root;
-		if (root->used < best->used)
-			best = root;
-	}
+	if (mmu->nr_roots < UMBRA_ROOTS)
+		return &mmu->roots[mmu->nr_roots++];
+	for (unsigned int i = 1; i < UMBRA_ROOTS; i++)
+		if (mmu->roots[i].used < best->used)
+			best = &mmu->roots[i];
 	return best;
 }
 
@@ -308,11 +305,12 @@ static struct shadow_root *root_make(struct umbra_vcpu *vcpu, u64 satp, u8 key)
 		.key = satp, .kind = SHADOW_ROOT, .view = key,
 		.level = umbra_host.levels - 1,
 	};
-	struct shadow_root *root = root_victim(mmu);
 	struct shadow_page *sp = shadow_page_get(vcpu, &role);
+	struct shadow_root *root;
 
 	if (!sp)
 		return NULL;
+	root = root_victim(mmu);
 	/* A private salt may name entries of the address space replaced. */
 	if (root->page && root->salt)
 		mmu->forget = true;
@@ -352,11 +350,12 @@ static enum umbra_view view_now(struct umbra_vcpu *vcpu)
 
 struct shadow_root *shadow_root_now(struct umbra_vcpu *vcpu)
 {
-	return root_get(vcpu, view_now(vcpu), false);
+	return vcpu->mmu.loaded[view_now(vcpu)];
 }
 
 void umbra_mmu_unload(struct umbra_vcpu *vcpu)
 {
+	memset(vcpu->mmu.loaded, 0, sizeof(vcpu->mmu.loaded));
 	vcpu->sw->root_u = 0;
 	vcpu->sw->root_s = 0;
 	vcpu->sw->root_sum = 0;
@@ -380,38 +379,58 @@ static u64 salt_bits(unsigned int salt)
 	return (u64)salt << 57;
 }
 
-int umbra_mmu_load(struct umbra_vcpu *vcpu)
+/* Find or make the roots of the current satp. */
+static int load_roots(struct umbra_vcpu *vcpu)
 {
+	struct umbra_mmu *mmu = &vcpu->mmu;
 	struct umbra_switch *sw = vcpu->sw;
-	struct shadow_root *now, *u, *s, *sum;
 	unsigned int salt = 0;
 
-	now = root_get(vcpu, view_now(vcpu), true);
-	if (!now) {
+	if (!root_get(vcpu, view_now(vcpu), true)) {
 		umbra_mmu_reset(vcpu);
-		now = root_get(vcpu, view_now(vcpu), true);
-		if (!now)
+		if (!root_get(vcpu, view_now(vcpu), true))
 			return -ENOMEM;
 	}
-	u = root_get(vcpu, UMBRA_VIEW_U, false);
-	s = root_get(vcpu, UMBRA_VIEW_S, false);
-	sum = root_get(vcpu, UMBRA_VIEW_SUM, false);
-	sw->root_u = u ? hw_satp(u) : 0;
-	sw->root_s = s ? hw_satp(s) : 0;
-	sw->root_sum = sum ? hw_satp(sum) : 0;
-	sw->root_priv_s = vcpu->cpu->sstatus & V_SUM ? sw->root_sum : sw->root_s;
-	sw->entry_satp = hw_satp(now);
+	for (int view = 0; view < UMBRA_VIEWS; view++) {
+		struct shadow_root *root = root_get(vcpu, view, false);
 
-	if (s && s->salt)
-		salt = s->salt;
-	else if (sum && sum->salt)
-		salt = sum->salt;
+		mmu->loaded[view] = root;
+		if (root && root->salt && view != UMBRA_VIEW_U)
+			salt = root->salt;
+	}
+	sw->root_u = mmu->loaded[UMBRA_VIEW_U] ?
+		     hw_satp(mmu->loaded[UMBRA_VIEW_U]) : 0;
+	sw->root_s = mmu->loaded[UMBRA_VIEW_S] ?
+		     hw_satp(mmu->loaded[UMBRA_VIEW_S]) : 0;
+	sw->root_sum = mmu->loaded[UMBRA_VIEW_SUM] ?
+		       hw_satp(mmu->loaded[UMBRA_VIEW_SUM]) : 0;
 	if (umbra_walk_top(vcpu->cpu->satp) < 0)
 		sw->salt_s = salt_bits(SALT_BARE);
 	else
 		sw->salt_s = salt_bits(salt ? salt : SALT_GLOBAL);
-	sw->salt_u = u ? salt_bits(SALT_USER + (u - vcpu->mmu.roots)) : 0;
-	sw->salt = vcpu->cpu->priv == UMBRA_PRIV_U ? sw->salt_u : sw->salt_s;
+	sw->salt_u = salt_bits(SALT_USER + (mmu->loaded[UMBRA_VIEW_U] ?
+			       mmu->loaded[UMBRA_VIEW_U] - mmu->roots : 0));
+	return 0;
+}
+
+int umbra_mmu_load(struct umbra_vcpu *vcpu)
+{
+	struct umbra_switch *sw = vcpu->sw;
+
+	if (!shadow_root_now(vcpu)) {
+		int ret = load_roots(vcpu);
+
+		if (ret)
+			return ret;
+	}
+	sw->root_priv_s = vcpu->cpu->sstatus & V_SUM ? sw->root_sum : sw->root_s;
+	if (vcpu->cpu->priv == UMBRA_PRIV_U) {
+		sw->entry_satp = sw->root_u;
+		sw->salt = sw->salt_u;
+	} else {
+		sw->entry_satp = sw->root_priv_s;
+		sw->salt = sw->salt_s;
+	}
 	return 0;
 }
 
@@ -441,6 +460,7 @@ void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 		s->salt = salt;
 	if (sum)
 		sum->salt = salt;
+	umbra_mmu_unload(vcpu);
 	umbra_mmu_load(vcpu);
 }
 
@@ -458,6 +478,7 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	memset(mmu->rmap, 0, UMBRA_RMAP_HASH * sizeof(u32));
 	spin_unlock(&mmu->lock);
 	memset(mmu->roots, 0, sizeof(mmu->roots));
+	mmu->nr_roots = 0;
 	memset(mmu->hash, 0, UMBRA_SHADOW_HASH * sizeof(*mmu->hash));
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
@@ -573,8 +594,8 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 /* Does any root map something of the guest's in @slot? */
 static bool slot_busy(struct umbra_mmu *mmu, unsigned int slot)
 {
-	for (int i = 0; i < UMBRA_ROOTS; i++)
-		if (mmu->roots[i].page && test_bit(slot, mmu->roots[i].page->used))
+	for (unsigned int i = 0; i < mmu->nr_roots; i++)
+		if (test_bit(slot, mmu->roots[i].page->used))
 			return true;
 	return false;
 }

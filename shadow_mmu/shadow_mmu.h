@@ -111,6 +111,8 @@ struct umbra_mmu {
 	u64 seq;
 	u64 clock;
 	struct shadow_root roots[UMBRA_ROOTS];
+	unsigned int nr_roots;
+	struct shadow_root *loaded[UMBRA_VIEWS];	/* of the current satp */
 	struct shadow_page **pages;	/* by id */
 	u32 nr_pages;
 	struct hlist_head *hash;

@@ -26,6 +26,21 @@ static unsigned long gpa_hva(struct umbra_vm *vm, u64 gpa, bool write)
 	       offset_in_page(gpa);
 }
 
+/* Original bytes, all from one moment as far as rewriting goes. */
+static int read_original(struct umbra_vm *vm, unsigned long hva, u64 gpa,
+			 void *to, size_t n)
+{
+	unsigned int seq;
+
+	do {
+		seq = raw_read_seqcount_begin(&vm->sites.seq);
+		if (copy_from_user(to, (void __user *)hva, n))
+			return -EFAULT;
+		umbra_sites_overlay(vm, gpa, to, n);
+	} while (read_seqcount_retry(&vm->sites.seq, seq));
+	return 0;
+}
+
 int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len)
 {
 	int srcu = srcu_read_lock(&vm->slots_srcu);
@@ -35,11 +50,10 @@ int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len)
 		size_t n = min_t(size_t, len, PAGE_SIZE - offset_in_page(gpa));
 		unsigned long hva = gpa_hva(vm, gpa, false);
 
-		if (!hva || copy_from_user(to, (void __user *)hva, n)) {
+		if (!hva || read_original(vm, hva, gpa, to, n)) {
 			ret = -EFAULT;
 			break;
 		}
-		umbra_sites_overlay(vm, gpa, to, n);
 		gpa += n;
 		to += n;
 		len -= n;

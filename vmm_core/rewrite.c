@@ -23,6 +23,7 @@
 void umbra_sites_init(struct umbra_sites *sites)
 {
 	raw_spin_lock_init(&sites->lock);
+	seqcount_init(&sites->seq);
 	xa_init_flags(&sites->pages, 0);
 }
 
@@ -41,6 +42,26 @@ bool umbra_site_wanted(const struct umbra_insn *insn)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * Whoever changes sites or the bytes at them.  Readers of guest memory compare
+ * the sequence, so that they never pair bytes from before a change with sites
+ * from after it (umbra_gpa_read()).
+ */
+static unsigned long sites_write_lock(struct umbra_vm *vm)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	raw_write_seqcount_begin(&vm->sites.seq);
+	return flags;
+}
+
+static void sites_write_unlock(struct umbra_vm *vm, unsigned long flags)
+{
+	raw_write_seqcount_end(&vm->sites.seq);
+	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
 }
 
 static struct umbra_site_page *find_page(struct umbra_vm *vm, u64 gfn)
@@ -169,7 +190,7 @@ void umbra_sites_drop(struct umbra_vm *vm, u64 gpa, size_t len)
 	page = find_page(vm, gpa >> PAGE_SHIFT);
 	if (!page)
 		return;
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	for (unsigned int i = 0; i < page->nr;) {
 		struct umbra_site *site = &page->site[i];
 
@@ -183,7 +204,7 @@ void umbra_sites_drop(struct umbra_vm *vm, u64 gpa, size_t len)
 		}
 		i++;
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	if (dropped)
 		forget_everywhere(vm, true);
 }
@@ -193,7 +214,7 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 	struct umbra_site_page *page;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	page = find_page(vm, gfn);
 	if (page) {
 		page_restore(page);
@@ -202,7 +223,7 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 		page->reads = 0;
 		page->nr = 0;
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	zap_everywhere(vm, gfn);
 }
 
@@ -224,12 +245,12 @@ void umbra_sites_invalidate(struct umbra_vm *vm, u64 first, u64 last)
 
 	if (xa_empty(&vm->sites.pages))
 		return;
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	xa_for_each_range(&vm->sites.pages, index, page, first, last) {
 		any |= page->active;
 		page_restore(page);
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	/* The notifier kicks and waits itself. */
 	if (any)
 		forget_everywhere(vm, false);
@@ -283,12 +304,12 @@ static bool make_room(struct umbra_vm *vm, struct umbra_site_page *page)
 	new = kcalloc(room, sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return false;
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	old = page->site;
 	memcpy(new, old, page->nr * sizeof(*new));
 	page->site = new;
 	page->room = room;
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	kfree(old);
 	return true;
 }
@@ -341,19 +362,19 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 	unsigned long flags;
 	bool ok = false;
 
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	if (!entry->active && !READ_ONCE(vm->mn_active) &&
 	    READ_ONCE(vm->mn_seq) == mn_seq) {
 		entry->pfn = page_to_pfn(page);
 		entry->active = true;
 		ok = true;
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	if (!ok)
 		return entry->active;
 	zap_everywhere(vm, entry->gfn);
 
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	for (unsigned int i = 0; entry->active && i < entry->nr;) {
 		struct umbra_site *site = &entry->site[i];
 		u16 *half = host_half(entry, site->offset);
@@ -365,7 +386,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 			*site = entry->site[--entry->nr];
 		}
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	return entry->active;
 }
 
@@ -377,7 +398,7 @@ static bool write_site(struct umbra_vm *vm, struct umbra_site_page *entry,
 	bool ok = false;
 	u16 *half;
 
-	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	flags = sites_write_lock(vm);
 	if (entry->active && entry->nr < entry->room &&
 	    !find_site(entry, offset)) {
 		half = host_half(entry, offset);
@@ -390,7 +411,7 @@ static bool write_site(struct umbra_vm *vm, struct umbra_site_page *entry,
 			ok = true;
 		}
 	}
-	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	sites_write_unlock(vm, flags);
 	return ok;
 }
 

@@ -18,6 +18,7 @@
 #ifndef UMBRA_REWRITE_H
 #define UMBRA_REWRITE_H
 
+#include <linux/seqlock.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
@@ -58,6 +59,7 @@ struct umbra_site_page {
 /* The sites of a VM: gfn -> struct umbra_site_page. */
 struct umbra_sites {
 	raw_spinlock_t lock;
+	seqcount_t seq;		/* changes under @lock */
 	struct xarray pages;
 	unsigned int nr_pages;
 };
