@@ -354,6 +354,19 @@ static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
 	return found;
 }
 
+static bool leaf_permits_access(struct umbra_vcpu *vcpu, struct shadow_page *sp,
+				const struct umbra_fault_info *info)
+{
+	unsigned int idx = umbra_va_index(info->gva, sp->role.level);
+	bool ret;
+
+	spin_lock(&vcpu->mmu.lock);
+	ret = test_bit(idx, sp->used) &&
+	      (sp->spt[idx] & access_perm(info->access));
+	spin_unlock(&vcpu->mmu.lock);
+	return ret;
+}
+
 static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	       const struct umbra_fault_info *info, struct umbra_memslot *slot)
 {
@@ -372,27 +385,34 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	root = shadow_root_now(vcpu);
 	if (!root)
 		return UMBRA_FAULT_DONE;	/* the run loop makes one */
+	/*
+	 * What the guest's mapping allows names the pages above the leaf; what
+	 * this slot and this moment allow is the leaf's own matter.
+	 */
 	perm = view_perm(w, root->key);
-	if (slot->flags & KVM_MEM_READONLY)
-		perm &= ~V_PTE_W;
+	writable = (perm & V_PTE_W) && !(slot->flags & KVM_MEM_READONLY);
 	/* With a dirty log only a store may make a page writable. */
-	writable = (perm & V_PTE_W) && (write || !slot->dirty);
+	if (slot->dirty && !write)
+		writable = false;
 
+	/* Before the first look at the host's mapping, its size included. */
 	mn_seq = READ_ONCE(vm->mn_seq);
 	smp_rmb();	/* pairs with the notifier's update before it zaps */
-	page = host_page(slot->hva + ((gfn - slot->gfn) << 12), write, &writable);
-	if (!page)
-		return -EFAULT;
-
 	level = leaf_level(vcpu, w, slot, gfn);
 	sp = build_path(vcpu, w, root, info->gva, perm, level);
 	if (IS_ERR(sp)) {
-		put_page(page);
 		if (PTR_ERR(sp) != -ENOMEM)
 			return PTR_ERR(sp);
 		umbra_mmu_reset(vcpu);
 		return UMBRA_FAULT_DONE;
 	}
+	/* After a fence the leaf is often still there, only not linked. */
+	if (leaf_permits_access(vcpu, sp, info))
+		return UMBRA_FAULT_DONE;
+
+	page = host_page(slot->hva + ((gfn - slot->gfn) << 12), write, &writable);
+	if (!page)
+		return -EFAULT;
 	if (!writable)
 		perm &= ~V_PTE_W;
 	else

@@ -136,6 +136,11 @@ int umbra_memslot_set(struct umbra_vm *vm,
 	}
 	if (slot.npages && overlaps(old, slot.id, slot.gfn, slot.npages))
 		return -EEXIST;
+	if (slot.npages && umbra_bus__overlaps(vm->bus, mem->guest_phys_addr,
+					       mem->memory_size))
+		return -EEXIST;
+	if (slot.npages && !was)
+		umbra_vm_note_aliases(vm, slot.hva, mem->memory_size);
 
 	if (slot.npages && (slot.flags & KVM_MEM_LOG_DIRTY_PAGES)) {
 		if (was && was->dirty)

@@ -150,7 +150,7 @@ void shadow_entry_clear(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		return;
 	if (shadow_entry_leaf(sp, idx)) {
 		if ((sp->spt[idx] & V_PTE_X) &&
-		    umbra_sites_active(vcpu->vm, shadow_page_gfn(sp, idx)))
+		    umbra_sites_written(vcpu->vm, shadow_page_gfn(sp, idx)))
 			WRITE_ONCE(vcpu->mmu.forget, true);
 		rmap_del(&vcpu->mmu, sp, idx);
 	}

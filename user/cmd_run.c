@@ -26,6 +26,7 @@
 #include "kvm.h"
 #include "memory.h"
 #include "options.h"
+#include "stats.h"
 #include "vcpu.h"
 
 struct guest {
@@ -354,6 +355,8 @@ static int run_once(const struct run_options *opt, struct console *con,
 	ret = load(g);
 	if (!ret)
 		ret = run_to_end(g);
+	if (!ret && opt->stats)
+		ret = stats_write(&g->vm, opt->stats);
 	if (ret)
 		goto out;
 

@@ -23,6 +23,7 @@ const char run_help[] =
 "                   FIFO, and from the FIFO PATH.in if there is one\n"
 "  --no-reboot      end when the guest resets instead of starting it again\n"
 "  --registers      show all registers when the guest dies\n"
+"  --stats FILE     append the module's counters to FILE at the end\n"
 "  --dump-dtb FILE  write the guest's device tree and exit (FILE -: stdout)\n"
 "  --device PATH    the module's device                          [/dev/umbra]\n"
 "  --help           this text\n"
@@ -31,8 +32,7 @@ const char run_help[] =
 "Exit status: 0 guest powered off (or reset, with --no-reboot), or Ctrl-A x;\n"
 "  the code it powered off with; 64 wrong usage, 65 bad file, 66 no such file,\n"
 "  69 host cannot run it (see `umbra check`), 70 guest died, 71 host short of\n"
-"  memory or the like, 128+N ended by signal N\n"
-"Example: umbra run --kernel /boot/vmlinux --initrd initrd --memory 1G --cpus 2\n";
+"  memory or the like, 128+N ended by signal N\n";
 
 enum {
 	OPT_KERNEL = 1,
@@ -44,6 +44,7 @@ enum {
 	OPT_SERIAL,
 	OPT_NO_REBOOT,
 	OPT_REGISTERS,
+	OPT_STATS,
 	OPT_DUMP_DTB,
 	OPT_DEVICE,
 };
@@ -58,6 +59,7 @@ static const struct option long_options[] = {
 	{ "serial",	required_argument,	NULL, OPT_SERIAL },
 	{ "no-reboot",	no_argument,		NULL, OPT_NO_REBOOT },
 	{ "registers",	no_argument,		NULL, OPT_REGISTERS },
+	{ "stats",	required_argument,	NULL, OPT_STATS },
 	{ "dump-dtb",	required_argument,	NULL, OPT_DUMP_DTB },
 	{ "device",	required_argument,	NULL, OPT_DEVICE },
 	{ "help",	no_argument,		NULL, 'h' },
@@ -131,6 +133,9 @@ static int parse_option(int c, struct run_options *opt)
 		return 0;
 	case OPT_REGISTERS:
 		opt->registers = true;
+		return 0;
+	case OPT_STATS:
+		opt->stats = optarg;
 		return 0;
 	case OPT_DUMP_DTB:
 		opt->dump_dtb = optarg;

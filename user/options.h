@@ -12,6 +12,7 @@ struct run_options {
 	const char *initrd;		/* NULL: none */
 	const char *append;		/* NULL: none */
 	const char *dump_dtb;		/* NULL: run */
+	const char *stats;		/* NULL: none */
 	const char *device;
 	const char *serial[MACHINE_MAX_UARTS - 1];
 	unsigned int nr_serial;

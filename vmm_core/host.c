@@ -25,9 +25,13 @@ bool umbra_rewrite_enabled = true;
 module_param_named(rewrite, umbra_rewrite_enabled, bool, 0444);
 MODULE_PARM_DESC(rewrite, "rewrite hot privileged instructions (default: on)");
 
-static int host_levels;
-module_param(host_levels, int, 0444);
-MODULE_PARM_DESC(host_levels, "page-table levels of the host: 3, 4, 5 (read-only)");
+static char *host_mmu = "unknown";
+module_param(host_mmu, charp, 0444);
+MODULE_PARM_DESC(host_mmu, "address mode of the host: sv39, sv48, sv57 (found out at load)");
+
+static int asid_bits = -1;
+module_param(asid_bits, int, 0444);
+MODULE_PARM_DESC(asid_bits, "bits of satp.ASID that the hart implements (found out at load)");
 
 /*
  * One row per extension a guest can have because it works in U-mode as it is,
@@ -102,6 +106,30 @@ u64 umbra_default_satp_mode(void)
 	return max(umbra_host.satp_mode - 1, V_SATP_SV39);
 }
 
+/* Bits that stick when all ones are written (privileged spec, 10.1.11). */
+static int probe_asid_bits(void)
+{
+	u64 old, got;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	old = csr_read(CSR_SATP);
+	csr_write(CSR_SATP, old | (V_SATP_ASID_MASK << V_SATP_ASID_SHIFT));
+	got = (csr_read(CSR_SATP) >> V_SATP_ASID_SHIFT) & V_SATP_ASID_MASK;
+	csr_write(CSR_SATP, old);
+	asm volatile("sfence.vma" ::: "memory");
+	local_irq_restore(flags);
+	return fls64(got);
+}
+
+/* A kernel that registers SSE handlers may be entered by M-mode at any time. */
+static bool sse_in_use(void)
+{
+	return IS_ENABLED(CONFIG_RISCV_SBI_SSE) && sbi_probe_extension(0x535345) > 0;
+}
+
+static const char *const mode_name[] = { "sv39", "sv48", "sv57" };
+
 int umbra_host_probe(void)
 {
 	u64 satp = csr_read(CSR_SATP);
@@ -113,7 +141,12 @@ int umbra_host_probe(void)
 		return -ENODEV;
 	}
 	umbra_host.levels = umbra_host.satp_mode - V_SATP_SV39 + 3;
-	host_levels = umbra_host.levels;
+	host_mmu = (char *)mode_name[umbra_host.levels - 3];
+	asid_bits = probe_asid_bits();
+	if (sse_in_use()) {
+		pr_err("umbra: this kernel uses supervisor software events (SSE), which would enter it while a guest's page table is loaded; boot with a kernel or firmware without SSE\n");
+		return -ENODEV;
+	}
 	probe_isa();
 	probe_blocks();
 	umbra_host.fp = has_fpu();

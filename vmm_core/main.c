@@ -82,6 +82,9 @@ static int __init umbra_init(void)
 	if (ret < 0)
 		goto no_hotplug;
 	hotplug_state = ret;
+	ret = umbra_vm_init();
+	if (ret)
+		goto no_shrinker;
 	preempt_notifier_inc();
 	ret = misc_register(&umbra_dev);
 	if (ret)
@@ -97,6 +100,8 @@ static int __init umbra_init(void)
 
 no_device:
 	preempt_notifier_dec();
+	umbra_vm_exit();
+no_shrinker:
 	cpuhp_remove_state(hotplug_state);
 no_hotplug:
 	umbra_switch_exit();
@@ -112,6 +117,7 @@ static void __exit umbra_exit(void)
 	mmu_notifier_synchronize();
 	rcu_barrier();
 	preempt_notifier_dec();
+	umbra_vm_exit();
 	cpuhp_remove_state(hotplug_state);
 	umbra_switch_exit();
 }

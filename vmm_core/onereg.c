@@ -25,6 +25,11 @@ void umbra_isa_apply(struct umbra_vcpu *vcpu)
 
 	feat->fs = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_F);
 	feat->vs = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_V);
+	/* What is not there reads Off, and is off in hardware. */
+	if (!feat->fs)
+		vcpu->cpu->sstatus &= ~V_FS;
+	if (!feat->vs)
+		vcpu->cpu->sstatus &= ~V_VS;
 	feat->sstc = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SSTC);
 	feat->svinval = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SVINVAL);
 	feat->svade = !umbra_isa_test(vcpu->isa, UMBRA_ISA_SVADU);

@@ -27,12 +27,22 @@ void umbra_sites_init(struct umbra_sites *sites)
 	xa_init_flags(&sites->pages, 0);
 }
 
+/*
+ * User-level CSRs are not: fcsr or vlenb trapped because FS or VS was off, and
+ * work natively once it is on.  Counters are, since Umbra answers them.
+ */
+static bool csr_wanted(u16 csr)
+{
+	return (csr & 0x300) || (csr >= VCSR_CYCLE && csr <= VCSR_HPMCOUNTER31);
+}
+
 bool umbra_site_wanted(const struct umbra_insn *insn)
 {
 	if (insn->len != 4)
 		return false;
 	switch (insn->op) {
 	case UMBRA_OP_CSRRW ... UMBRA_OP_CSRRCI:
+		return csr_wanted(insn->csr);
 	case UMBRA_OP_SRET:
 	case UMBRA_OP_WFI:
 	case UMBRA_OP_SFENCE_VMA:
@@ -99,6 +109,7 @@ static void page_restore(struct umbra_site_page *page)
 	for (unsigned int i = 0; i < page->nr; i++)
 		unwrite(page, &page->site[i]);
 	page->active = false;
+	page->written = false;
 }
 
 /* Hot entries may name sites that are gone: every vCPU drops its table. */
@@ -116,7 +127,8 @@ static void zap_everywhere(struct umbra_vm *vm, u64 gfn)
 {
 	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
 		umbra_mmu_zap_range(vm->vcpu_list[i], gfn, gfn);
-	forget_everywhere(vm, true);
+	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
+		umbra_vcpu_kick_wait(vm->vcpu_list[i]);
 }
 
 bool umbra_sites_in_range(struct umbra_vm *vm, u64 first, u64 last)
@@ -135,6 +147,13 @@ bool umbra_sites_active(struct umbra_vm *vm, u64 gfn)
 	struct umbra_site_page *page = find_page(vm, gfn);
 
 	return page && READ_ONCE(page->active);
+}
+
+bool umbra_sites_written(struct umbra_vm *vm, u64 gfn)
+{
+	struct umbra_site_page *page = find_page(vm, gfn);
+
+	return page && READ_ONCE(page->written);
 }
 
 int umbra_site_find(struct umbra_vm *vm, u64 gpa, u32 *raw)
@@ -224,6 +243,7 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 		page->nr = 0;
 	}
 	sites_write_unlock(vm, flags);
+	forget_everywhere(vm, false);
 	zap_everywhere(vm, gfn);
 }
 
@@ -381,6 +401,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 
 		if (site_matches(half, site->offset, site->raw)) {
 			WRITE_ONCE(*half, UMBRA_C_EBREAK);
+			entry->written = true;
 			i++;
 		} else {
 			*site = entry->site[--entry->nr];
@@ -407,6 +428,7 @@ static bool write_site(struct umbra_vm *vm, struct umbra_site_page *entry,
 				.offset = offset, .raw = raw,
 			};
 			WRITE_ONCE(*half, UMBRA_C_EBREAK);
+			entry->written = true;
 			entry->reads = 0;
 			ok = true;
 		}
@@ -425,7 +447,8 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 	bool global;
 	u64 gfn;
 
-	if (!umbra_rewrite_enabled || !umbra_site_wanted(insn))
+	if (!umbra_rewrite_enabled || READ_ONCE(vm->aliased) ||
+	    !umbra_site_wanted(insn))
 		return;
 	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
 	if (gfn == ~0ULL)

@@ -38,7 +38,10 @@ struct umbra_site {
 /**
  * struct umbra_site_page - the sites of one guest page
  * @pfn: host page that holds the rewritten bytes, valid while @active
- * @active: the c.ebreaks are in memory; else the sites are only remembered
+ * @active: leaves must be execute-only, sites may be in memory; else they are
+ *	only remembered
+ * @written: there is a c.ebreak in memory, so hot entries may name the page
+ * @refused: not ours to rewrite (shared, a file's)
  * @reads: emulated loads since the last new site
  * @backoff: illegal-instruction traps to let pass before rewriting again
  * @hold: traps let pass so far
@@ -47,6 +50,7 @@ struct umbra_site_page {
 	u64 gfn;
 	unsigned long pfn;
 	bool active;
+	bool written;
 	bool refused;
 	unsigned int reads;
 	unsigned int backoff;
@@ -84,7 +88,10 @@ int umbra_site_find(struct umbra_vm *vm, u64 gpa, u32 *raw);
 /* Does the page hold sites now (so its leaves must be execute-only)? */
 bool umbra_sites_active(struct umbra_vm *vm, u64 gfn);
 
-/* The same for any page of @first .. @last. */
+/* Are some of them in memory, and maybe in hot tables? */
+bool umbra_sites_written(struct umbra_vm *vm, u64 gfn);
+
+/* Does any page of @first .. @last hold sites? */
 bool umbra_sites_in_range(struct umbra_vm *vm, u64 first, u64 last);
 
 /* Does an instruction at @offset reach into the next page? */

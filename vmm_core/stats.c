@@ -37,23 +37,21 @@ const char *const umbra_stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_SITE_NEW] = "site_new",
 	[UMBRA_STAT_SITE_DROP] = "site_drop",
 	[UMBRA_STAT_HOT_LEARN] = "hot_learn",
+	[UMBRA_STAT_HOT_FORGET] = "hot_forget",
 	[UMBRA_STAT_MMU_RESET] = "mmu_reset",
 	[UMBRA_STAT_MOVES] = "switcher_moves",
 	[UMBRA_STAT_HALT] = "halt",
 };
 
-#define NAME_SIZE	48
-
-struct stats_desc {
-	struct kvm_stats_desc desc;
-	char name[NAME_SIZE];
-};
+/* In the kernel the descriptor ends in its name, of this size. */
+#define NAME_SIZE	KVM_STATS_NAME_SIZE
+static_assert(sizeof(struct kvm_stats_desc) == 16 + NAME_SIZE);
 
 /* The file as a reader sees it. */
 struct stats_image {
 	struct kvm_stats_header header;
 	char id[NAME_SIZE];
-	struct stats_desc desc[UMBRA_STAT_NR];
+	struct kvm_stats_desc desc[UMBRA_STAT_NR];
 	u64 data[UMBRA_STAT_NR];
 };
 
@@ -67,13 +65,13 @@ static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
 	snprintf(img->id, NAME_SIZE, "umbra-%d/vcpu-%u",
 		 task_tgid_nr(current), vcpu->id);
 	for (int i = 0; i < UMBRA_STAT_NR; i++) {
-		struct kvm_stats_desc *d = &img->desc[i].desc;
+		struct kvm_stats_desc *d = &img->desc[i];
 
 		d->flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
 			   KVM_STATS_BASE_POW10;
 		d->size = 1;
 		d->offset = i * sizeof(u64);
-		strscpy(img->desc[i].name, umbra_stat_names[i], NAME_SIZE);
+		strscpy(d->name, umbra_stat_names[i], NAME_SIZE);
 		img->data[i] = READ_ONCE(vcpu->stat[i]);
 	}
 }

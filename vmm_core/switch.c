@@ -146,6 +146,7 @@ void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va)
 
 void umbra_switch_forget(struct umbra_vcpu *vcpu)
 {
+	umbra_count(vcpu, UMBRA_STAT_HOT_FORGET);
 	/* No canonical pc xored with a salt is 0: every salt has bits. */
 	for (unsigned int i = 0; i < UMBRA_HOT_ENTRIES; i++)
 		vcpu->hot[i].tag = 0;
@@ -309,6 +310,7 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 {
 	struct umbra_hot hot = {};
 	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
+	u64 other = index ^ (UMBRA_HOT_ENTRIES / 2);
 
 	/* The stubs trust their entries: nothing privileged in U-mode. */
 	if (vcpu->cpu->priv != UMBRA_PRIV_S || !vcpu->sw->salt_s)
@@ -316,6 +318,10 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 	if (!hot_fill(vcpu, insn, &hot))
 		return;
 	hot.tag = pc ^ vcpu->sw->salt_s;
+	/* Two places; when both are taken they take turns. */
+	if (vcpu->hot[index].tag && vcpu->hot[index].tag != hot.tag &&
+	    (!vcpu->hot[other].tag || vcpu->hot_turn++ % 2))
+		index = other;
 	vcpu->hot[index] = hot;
 	umbra_count(vcpu, UMBRA_STAT_HOT_LEARN);
 }

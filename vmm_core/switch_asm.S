@@ -178,11 +178,19 @@ umbra_sw_trap:
 
 	/* Breakpoint: is it a site?  index = (pc >> 1) % entries. */
 	csrr	t4, sepc
-	slli	t5, t4, 64 - HOT_INDEX_BITS - 1
-	srli	t5, t5, 64 - HOT_INDEX_BITS - HOT_SHIFT
-	add	t5, t5, t6
+	slli	t2, t4, 64 - HOT_INDEX_BITS - 1
+	srli	t2, t2, 64 - HOT_INDEX_BITS - HOT_SHIFT
+	add	t5, t2, t6
 	ld	t3, SW_SALT(t6)
 	xor	t4, t4, t3
+	ld	t3, HOT_TAG(t5)
+	bne	t3, t4, 1f
+	ld	t3, HOT_FIRST(t5)
+	jr	t3
+1:	/* Its other place: the index with the top bit flipped. */
+	lui	t3, 1 << (HOT_INDEX_BITS + HOT_SHIFT - 1 - 12)
+	xor	t2, t2, t3
+	add	t5, t2, t6
 	ld	t3, HOT_TAG(t5)
 	bne	t3, t4, sw_world_exit
 	ld	t3, HOT_FIRST(t5)

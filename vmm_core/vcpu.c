@@ -351,6 +351,9 @@ int umbra_vcpu_create(struct umbra_vm *vm, u32 id)
 		vcpu_free(vcpu);
 		return fd;
 	}
+	/* As KVM: the first made starts by itself, the others by HSM. */
+	if (vm->nr_vcpus)
+		vcpu->hsm = UMBRA_HSM_STOPPED;
 	/* Visible from here on: notifiers and other harts reach it. */
 	vm->vcpu_list[vm->nr_vcpus] = vcpu;
 	smp_store_release(&vm->vcpus[id], vcpu);

@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -25,6 +26,108 @@ void umbra_vm_request_all(struct umbra_vm *vm, unsigned int req)
 		set_bit(req, &vm->vcpu_list[i]->requests);
 		umbra_vcpu_kick_wait(vm->vcpu_list[i]);
 	}
+}
+
+/* --- all VMs ---------------------------------------------------------------------- */
+
+static LIST_HEAD(umbra_vms);
+static DEFINE_MUTEX(umbra_vms_lock);
+static struct shrinker *umbra_shrinker;
+
+static bool slots_overlap(struct umbra_vm *vm, unsigned long hva,
+			  unsigned long size)
+{
+	struct umbra_memslots *slots;
+	bool ret = false;
+	int srcu = srcu_read_lock(&vm->slots_srcu);
+
+	slots = srcu_dereference(vm->slots, &vm->slots_srcu);
+	for (unsigned int i = 0; slots && i < slots->nr; i++) {
+		struct umbra_memslot *s = &slots->slot[i];
+
+		if (hva < s->hva + (s->npages << PAGE_SHIFT) &&
+		    s->hva < hva + size)
+			ret = true;
+	}
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return ret;
+}
+
+/* Called with vm->lock held, before the slot is published. */
+void umbra_vm_note_aliases(struct umbra_vm *vm, unsigned long hva,
+			   unsigned long size)
+{
+	struct umbra_vm *other;
+
+	mutex_lock(&umbra_vms_lock);
+	list_for_each_entry(other, &umbra_vms, link) {
+		if (other->mm != vm->mm || !slots_overlap(other, hva, size))
+			continue;
+		WRITE_ONCE(other->aliased, true);
+		WRITE_ONCE(vm->aliased, true);
+		umbra_sites_invalidate(other, 0, ~0ULL);
+	}
+	mutex_unlock(&umbra_vms_lock);
+}
+
+/*
+ * Under memory pressure shadow tables go: they are a cache.  Two pages each,
+ * table and snapshot.
+ */
+static unsigned long shrink_count(struct shrinker *shrink,
+				  struct shrink_control *sc)
+{
+	unsigned long nr = 0;
+	struct umbra_vm *vm;
+
+	if (!mutex_trylock(&umbra_vms_lock))
+		return 0;
+	list_for_each_entry(vm, &umbra_vms, link)
+		for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
+			nr += 2 * READ_ONCE(vm->vcpu_list[i]->mmu.nr_pages);
+	mutex_unlock(&umbra_vms_lock);
+	return nr;
+}
+
+/* Asks one vCPU, which frees them itself before it runs on. */
+static unsigned long shrink_scan(struct shrinker *shrink,
+				 struct shrink_control *sc)
+{
+	unsigned long nr = 0;
+	struct umbra_vm *vm;
+
+	if (!mutex_trylock(&umbra_vms_lock))
+		return SHRINK_STOP;
+	list_for_each_entry(vm, &umbra_vms, link) {
+		for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus) &&
+		     nr < sc->nr_to_scan; i++) {
+			struct umbra_vcpu *vcpu = vm->vcpu_list[i];
+
+			nr += 2 * READ_ONCE(vcpu->mmu.nr_pages);
+			umbra_vcpu_request(vcpu, UMBRA_REQ_MMU_RESET);
+		}
+	}
+	/* The next call begins with another VM. */
+	if (!list_empty(&umbra_vms))
+		list_rotate_left(&umbra_vms);
+	mutex_unlock(&umbra_vms_lock);
+	return nr ? nr : SHRINK_STOP;
+}
+
+int umbra_vm_init(void)
+{
+	umbra_shrinker = shrinker_alloc(0, "umbra-shadow");
+	if (!umbra_shrinker)
+		return -ENOMEM;
+	umbra_shrinker->count_objects = shrink_count;
+	umbra_shrinker->scan_objects = shrink_scan;
+	shrinker_register(umbra_shrinker);
+	return 0;
+}
+
+void umbra_vm_exit(void)
+{
+	shrinker_free(umbra_shrinker);
 }
 
 /* --- what devices ask (vdev/vdev.h) ------------------------------------------------ */
@@ -64,8 +167,10 @@ void umbra_vm_get(struct umbra_vm *vm)
 
 static void vm_destroy(struct umbra_vm *vm)
 {
-	if (vm->mn.ops)
-		umbra_mn_unregister(vm);
+	mutex_lock(&umbra_vms_lock);
+	list_del(&vm->link);
+	mutex_unlock(&umbra_vms_lock);
+	umbra_mn_unregister(vm);
 	umbra_bus__destroy(vm->bus);
 	umbra_sites_destroy(vm);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
@@ -112,6 +217,9 @@ static struct umbra_vm *vm_alloc(void)
 		umbra_bus__destroy(vm->bus);
 		goto fail;
 	}
+	mutex_lock(&umbra_vms_lock);
+	list_add_tail(&vm->link, &umbra_vms);
+	mutex_unlock(&umbra_vms_lock);
 	return vm;
 fail:
 	mmdrop(vm->mm);

@@ -5,6 +5,7 @@
  *
  * Lock order, outermost first:
  *	vm->lock		VM configuration, vCPU creation, memory slots
+ *	umbra_vms_lock		the list of all VMs
  *	vcpu->mutex		held by the thread in a vcpu ioctl (KVM_RUN)
  *	vm->slots_srcu		read side: memory slots, MMIO windows
  *	vm->sites.lock		rewritten sites (rewrite.h)
@@ -82,6 +83,7 @@ enum umbra_stat {
 	UMBRA_STAT_SITE_NEW,
 	UMBRA_STAT_SITE_DROP,
 	UMBRA_STAT_HOT_LEARN,
+	UMBRA_STAT_HOT_FORGET,
 	UMBRA_STAT_MMU_RESET,
 	UMBRA_STAT_MOVES,
 	UMBRA_STAT_HALT,
@@ -146,6 +148,7 @@ struct umbra_vcpu {
 	u64 sw_va;		/* where the switcher lies in the guest */
 	struct umbra_cpu *cpu;
 	struct umbra_hot *hot;
+	unsigned int hot_turn;
 	struct page *sw_pages;
 	struct umbra_mmu mmu;
 	struct umbra_cpu_features feat;
@@ -199,8 +202,18 @@ struct umbra_windows {
 	struct umbra_mmio_window w[];
 };
 
+/**
+ * struct umbra_vm - one virtual machine
+ * @users: the VM's fd, each vCPU's, each device's
+ * @link: in the list of all VMs
+ * @mm: the address space that made it; only tasks of it may use the fds
+ * @aliased: some of its memory is mapped twice, here or in another VM: text is
+ *	not rewritten, as it would show through the other mapping
+ */
 struct umbra_vm {
 	refcount_t users;
+	struct list_head link;
+	bool aliased;
 	struct mutex lock;
 	struct mm_struct *mm;
 	struct umbra_vcpu *vcpus[UMBRA_MAX_VCPUS];	/* by id */
@@ -261,6 +274,11 @@ u64 umbra_default_satp_mode(void);
 /* --- vm.c ------------------------------------------------------------------ */
 
 int umbra_vm_create(unsigned long type);
+/* A slot over user memory [hva, hva + size) is coming: note who else has it. */
+void umbra_vm_note_aliases(struct umbra_vm *vm, unsigned long hva,
+			   unsigned long size);
+int umbra_vm_init(void);
+void umbra_vm_exit(void);
 struct umbra_vcpu *umbra_vm_vcpu(struct umbra_vm *vm, u32 id);
 /* Set a request on every vCPU, and wait until each has left the guest. */
 void umbra_vm_request_all(struct umbra_vm *vm, unsigned int req);
