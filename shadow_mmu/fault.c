@@ -433,13 +433,15 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 	struct umbra_memslot *slot;
 	struct shadow_root *root;
 	struct umbra_walk w;
+	bool nameable;
 	int ret, srcu;
 	u64 gfn;
 
 	root = shadow_root_now(vcpu);
 	if (!root)
 		return UMBRA_FAULT_DONE;
-	if (spurious(vcpu, root, info)) {
+	nameable = umbra_va_canonical(info->gva, umbra_host.levels - 1);
+	if (nameable && spurious(vcpu, root, info)) {
 		umbra_count(vcpu, UMBRA_STAT_SHADOW_SPURIOUS);
 		return UMBRA_FAULT_DONE;
 	}
@@ -453,7 +455,8 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 
 	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
 	slot = umbra_memslot_find(vcpu->vm, gfn);
-	if (!slot) {
+	if (!slot || !nameable) {
+		/* Nothing there; or, satp off, beyond what the host can map. */
 		ret = UMBRA_FAULT_EMULATE;
 	} else if (info->access == UMBRA_ACCESS_WRITE &&
 		   (slot->flags & KVM_MEM_READONLY)) {

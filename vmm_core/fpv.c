@@ -9,7 +9,7 @@
  * V: a softirq of the host may use vector registers at any time in the run
  * loop, so the guest's are saved at each exit with VS dirty, before interrupts
  * come on, and restored at each entry with VS on; the switcher leaves for the
- * run loop when the guest turns VS on.  The host task's own need no care: its
+ * run loop whenever the guest writes VS, so that dirty is never missed.  The host task's own need no care: its
  * vector registers are undefined after a system call.
  */
 #include <linux/slab.h>

@@ -22,6 +22,7 @@
 
 void umbra_sites_init(struct umbra_sites *sites)
 {
+	mutex_init(&sites->add_lock);
 	raw_spin_lock_init(&sites->lock);
 	seqcount_init(&sites->seq);
 	xa_init_flags(&sites->pages, 0);
@@ -102,12 +103,15 @@ static void unwrite(struct umbra_site_page *page, const struct umbra_site *site)
 		WRITE_ONCE(*half, (u16)site->raw);
 }
 
-static void page_restore(struct umbra_site_page *page)
+/* Memory changes back: whoever copied it with the sites must copy it again. */
+static void page_restore(struct umbra_vm *vm, struct umbra_site_page *page)
 {
 	if (!page->active)
 		return;
 	for (unsigned int i = 0; i < page->nr; i++)
 		unwrite(page, &page->site[i]);
+	if (page->written)
+		umbra_mark_dirty(vm, page->gfn);
 	page->active = false;
 	page->written = false;
 }
@@ -224,8 +228,10 @@ void umbra_sites_drop(struct umbra_vm *vm, u64 gpa, size_t len)
 		i++;
 	}
 	sites_write_unlock(vm, flags);
-	if (dropped)
+	if (dropped) {
+		umbra_mark_dirty(vm, gpa >> PAGE_SHIFT);
 		forget_everywhere(vm, true);
+	}
 }
 
 void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
@@ -236,7 +242,7 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 	flags = sites_write_lock(vm);
 	page = find_page(vm, gfn);
 	if (page) {
-		page_restore(page);
+		page_restore(vm, page);
 		page->backoff = clamp(page->backoff * 2, 16U, 1U << 20);
 		page->hold = 0;
 		page->reads = 0;
@@ -268,7 +274,7 @@ void umbra_sites_invalidate(struct umbra_vm *vm, u64 first, u64 last)
 	flags = sites_write_lock(vm);
 	xa_for_each_range(&vm->sites.pages, index, page, first, last) {
 		any |= page->active;
-		page_restore(page);
+		page_restore(vm, page);
 	}
 	sites_write_unlock(vm, flags);
 	/* The notifier kicks and waits itself. */
@@ -437,22 +443,16 @@ static bool write_site(struct umbra_vm *vm, struct umbra_site_page *entry,
 	return ok;
 }
 
-void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *insn)
+/* sites.add_lock held. */
+static void add_site(struct umbra_vcpu *vcpu, u64 pc, u64 gfn,
+		     const struct umbra_insn *insn)
 {
-	struct umbra_vm *vm = vcpu->vm;
 	unsigned int offset = offset_in_page(pc);
+	struct umbra_vm *vm = vcpu->vm;
 	struct umbra_site_page *entry;
 	unsigned long mn_seq;
 	struct page *page;
-	bool global;
-	u64 gfn;
 
-	if (!umbra_rewrite_enabled || READ_ONCE(vm->aliased) ||
-	    !umbra_site_wanted(insn))
-		return;
-	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
-	if (gfn == ~0ULL)
-		return;
 	entry = get_page_entry(vm, gfn);
 	if (!entry || entry->refused)
 		return;
@@ -477,4 +477,25 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 		WRITE_ONCE(vcpu->fence_i, true);
 	}
 	put_page(page);
+}
+
+void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *insn)
+{
+	struct umbra_vm *vm = vcpu->vm;
+	bool global;
+	u64 gfn;
+
+	if (!umbra_rewrite_enabled || READ_ONCE(vm->aliased) ||
+	    !umbra_site_wanted(insn))
+		return;
+	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
+	if (gfn == ~0ULL)
+		return;
+	/*
+	 * One at a time: another hart that met the same instruction must not
+	 * write before every leaf of the page is execute-only.
+	 */
+	mutex_lock(&vm->sites.add_lock);
+	add_site(vcpu, pc, gfn, insn);
+	mutex_unlock(&vm->sites.add_lock);
 }

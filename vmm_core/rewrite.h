@@ -18,6 +18,7 @@
 #ifndef UMBRA_REWRITE_H
 #define UMBRA_REWRITE_H
 
+#include <linux/mutex.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
@@ -62,6 +63,7 @@ struct umbra_site_page {
 
 /* The sites of a VM: gfn -> struct umbra_site_page. */
 struct umbra_sites {
+	struct mutex add_lock;	/* adding sites; outside @lock */
 	raw_spinlock_t lock;
 	seqcount_t seq;		/* changes under @lock */
 	struct xarray pages;

@@ -404,12 +404,13 @@ sw_sstatus_commit:
 	finish_rd
 
 sw_fpv_change:
-	/* VS from off to on: C must load the guest's vector registers first. */
-	andi	t2, t3, VS
-	bnez	t2, 1f
-	andi	t2, t4, VS
+	/*
+	 * VS: C has to save or load the vector registers (fpv.c): while the
+	 * guest runs, VS only ever goes up, by the hardware.
+	 */
+	xor	t2, t3, t4
+	andi	t2, t2, VS
 	bnez	t2, sw_world_exit
-1:
 	ld	t2, SW_FPV_WRITABLE(t6)
 	csrc	sstatus, t2
 	and	t2, t2, t4
