@@ -179,6 +179,14 @@ static void child_role(const struct umbra_walk *w, const struct shadow_root *roo
 	}
 }
 
+static bool is_linked(struct umbra_vcpu *vcpu, struct shadow_page *sp,
+		      unsigned int idx, struct shadow_page *child, u64 gpte)
+{
+	return test_bit(idx, sp->used) && !shadow_entry_leaf(sp, idx) &&
+	       shadow_child(vcpu, sp, idx) == child &&
+	       (!sp->gpt || sp->gpt[idx] == gpte);
+}
+
 /*
  * The page that holds the leaf for @gva, with everything above it linked and
  * up to date.  ERR_PTR(-ENOMEM) when shadow pages ran out.
@@ -201,16 +209,16 @@ static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 		child = shadow_page_get(vcpu, &role);
 		if (!child)
 			return ERR_PTR(-ENOMEM);
-		/* Never link what this address space may not see any more. */
-		if (child->seq < sp->seq) {
+		if (!is_linked(vcpu, sp, idx, child, gpte)) {
+			/*
+			 * It may hold what this address space was never, or
+			 * is no longer, to see.
+			 */
 			ret = shadow_page_sync(vcpu, child);
 			if (ret)
 				return ERR_PTR(ret);
-		}
-		if (!test_bit(idx, sp->used) || shadow_entry_leaf(sp, idx) ||
-		    shadow_child(vcpu, sp, idx) != child ||
-		    (sp->gpt && sp->gpt[idx] != gpte))
 			shadow_link(vcpu, sp, idx, child, gpte);
+		}
 		sp = child;
 	}
 	return sp;

@@ -51,8 +51,6 @@ void umbra_mmu_fence(struct umbra_vcpu *vcpu, bool all_va, u64 va,
 
 	trace_umbra_fence(vcpu->id, all_va ? ~0ULL : va,
 			  all_asid ? ~0ULL : asid);
-	if (all_va)
-		mmu->seq++;
 	for (unsigned int i = 0; i < mmu->nr_roots; i++) {
 		struct shadow_root *root = &mmu->roots[i];
 		u64 root_asid = (root->satp >> V_SATP_ASID_SHIFT) &

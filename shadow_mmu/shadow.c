@@ -101,7 +101,6 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 	sp = page_alloc(role);
 	if (!sp)
 		return NULL;
-	sp->seq = mmu->seq;
 	spin_lock(&mmu->lock);
 	sp->id = mmu->nr_pages;
 	mmu->pages[mmu->nr_pages++] = sp;
@@ -197,6 +196,9 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 	bool gone = false;
 	unsigned int idx;
 
+	/* Nothing in it, or a fixed range: nothing to compare. */
+	if (bitmap_empty(sp->used, 512) || sp->role.kind == SHADOW_DIRECT)
+		return 0;
 	if (shadows) {
 		u64 gfn = sp->role.kind == SHADOW_TABLE ? sp->role.key :
 			  sp->role.key & V_SATP_PPN;
@@ -213,9 +215,6 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 		if (shadows && !gone && shadow_entry_leaf(sp, idx) &&
 		    sp->gpt[idx] == now[idx])
 			continue;
-		/* A direct page maps a fixed range: nothing to compare. */
-		if (sp->role.kind == SHADOW_DIRECT)
-			continue;
 		/* A superpage's parts depend on this entry alone. */
 		if (shadows && !gone && sp->gpt[idx] == now[idx] &&
 		    umbra_pte_leaf(sp->gpt[idx]))
@@ -223,7 +222,6 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 		shadow_entry_clear(vcpu, sp, idx);
 	}
 	spin_unlock(&mmu->lock);
-	sp->seq = mmu->seq;
 	return 0;
 }
 
@@ -265,7 +263,6 @@ void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root)
 	for_each_set_bit(idx, sp->used, 512)
 		shadow_entry_clear(vcpu, sp, idx);
 	spin_unlock(&vcpu->mmu.lock);
-	sp->seq = vcpu->mmu.seq;
 	root->stale = false;
 }
 

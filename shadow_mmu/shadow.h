@@ -44,12 +44,10 @@ struct shadow_role {
  *	entry was made from; else NULL
  * @next: reverse map: next leaf of the same guest frame, per entry
  * @used: entries in use (the switcher's own is not counted)
- * @seq: last fence after which @gpt was compared with guest memory
  */
 struct shadow_page {
 	struct shadow_role role;
 	u32 id;
-	u64 seq;
 	u64 *spt;
 	u64 *gpt;
 	u32 *next;
@@ -89,6 +87,10 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 /*
  * Compare with guest memory, drop what changed, unlink children (each is
  * compared when it is linked again).  Takes mmu.lock.
+ *
+ * Called each time a page is about to be linked.  A page that is not linked
+ * misses fences of single addresses, and the guest may have made another table
+ * of its frame, with no fence at all where the table was not live.
  */
 int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp);
 /* Everything below a root is to be compared again. */

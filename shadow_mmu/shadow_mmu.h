@@ -9,9 +9,9 @@
  *
  * A table of the guest is shadowed once per view (who may use the leaves) and
  * linked wherever the guest's tables point to it.  A page is compared with the
- * guest's memory before it is linked anywhere it was not live since the last
- * fence that concerns that root, so no address space ever sees a translation
- * that was not valid for it.
+ * guest's memory each time it is linked, and its own links are cut, so that no
+ * address space ever sees a translation that was not valid for it since its
+ * last fence.
  */
 #ifndef UMBRA_SHADOW_MMU_H
 #define UMBRA_SHADOW_MMU_H
@@ -101,14 +101,12 @@ struct shadow_root {
  * struct umbra_mmu - one vCPU's shadow MMU
  * @lock: protects everything below against MMU notifiers; taken by the vCPU's
  *	thread for each change, never while in the guest
- * @seq: number of fences so far
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
  */
 struct umbra_mmu {
 	spinlock_t lock;
 	struct umbra_vcpu *vcpu;
-	u64 seq;
 	u64 clock;
 	struct shadow_root roots[UMBRA_ROOTS];
 	unsigned int nr_roots;
