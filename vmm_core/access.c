@@ -26,6 +26,40 @@ static unsigned long gpa_hva(struct umbra_vm *vm, u64 gpa, bool write)
 	       offset_in_page(gpa);
 }
 
+/*
+ * Naturally aligned pieces are one access, as they are in hardware: another
+ * hart never sees half a store.
+ */
+static int copy_in(void *to, unsigned long hva, size_t n)
+{
+	switch (hva & (n - 1) ? 0 : n) {
+	case 1:
+		return get_user(*(u8 *)to, (u8 __user *)hva);
+	case 2:
+		return get_user(*(u16 *)to, (u16 __user *)hva);
+	case 4:
+		return get_user(*(u32 *)to, (u32 __user *)hva);
+	case 8:
+		return get_user(*(u64 *)to, (u64 __user *)hva);
+	}
+	return copy_from_user(to, (void __user *)hva, n) ? -EFAULT : 0;
+}
+
+static int copy_out(unsigned long hva, const void *from, size_t n)
+{
+	switch (hva & (n - 1) ? 0 : n) {
+	case 1:
+		return put_user(*(const u8 *)from, (u8 __user *)hva);
+	case 2:
+		return put_user(*(const u16 *)from, (u16 __user *)hva);
+	case 4:
+		return put_user(*(const u32 *)from, (u32 __user *)hva);
+	case 8:
+		return put_user(*(const u64 *)from, (u64 __user *)hva);
+	}
+	return copy_to_user((void __user *)hva, from, n) ? -EFAULT : 0;
+}
+
 /* Original bytes, all from one moment as far as rewriting goes. */
 static int read_original(struct umbra_vm *vm, unsigned long hva, u64 gpa,
 			 void *to, size_t n)
@@ -34,7 +68,7 @@ static int read_original(struct umbra_vm *vm, unsigned long hva, u64 gpa,
 
 	do {
 		seq = raw_read_seqcount_begin(&vm->sites.seq);
-		if (copy_from_user(to, (void __user *)hva, n))
+		if (copy_in(to, hva, n))
 			return -EFAULT;
 		umbra_sites_overlay(vm, gpa, to, n);
 	} while (read_seqcount_retry(&vm->sites.seq, seq));
@@ -76,7 +110,7 @@ int umbra_gpa_write(struct umbra_vm *vm, u64 gpa, const void *from, size_t len)
 			break;
 		}
 		umbra_sites_drop(vm, gpa, n);
-		if (copy_to_user((void __user *)hva, from, n)) {
+		if (copy_out(hva, from, n)) {
 			ret = -EFAULT;
 			break;
 		}
@@ -101,14 +135,24 @@ bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa)
 /* Is [lo, lo + len) memory, with the address in two halves as SBI passes it? */
 bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len)
 {
-	u64 gpa = lo & PAGE_MASK;
+	struct umbra_memslot *slot;
+	u64 gpa = lo;
+	bool ret = true;
+	int srcu;
 
 	if (hi || lo + len < lo)
 		return false;
-	for (; gpa < lo + len; gpa += PAGE_SIZE)
-		if (!umbra_gpa_is_memory(vm, gpa))
-			return false;
-	return true;
+	/* Slot by slot: the guest chooses the length. */
+	srcu = srcu_read_lock(&vm->slots_srcu);
+	while (ret && gpa < lo + len) {
+		slot = umbra_memslot_find(vm, gpa >> PAGE_SHIFT);
+		if (slot)
+			gpa = (slot->gfn + slot->npages) << PAGE_SHIFT;
+		else
+			ret = false;
+	}
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return ret;
 }
 
 bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len)

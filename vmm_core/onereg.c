@@ -186,6 +186,9 @@ static int csr_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
 
 	if (REG_SUB(id) != KVM_REG_RISCV_CSR_GENERAL || num >= ARRAY_SIZE(csr_of))
 		return -ENOENT;
+	/* An IPI on its way is part of sip. */
+	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests))
+		vcpu->cpu->sip |= V_SSI;
 	if (!set) {
 		vcpu->cpu->pins = atomic_long_read(&vcpu->pins);
 		return umbra_cpu_csr_read(vcpu->cpu, &vcpu->feat, csr_of[num], val);
@@ -230,12 +233,11 @@ static int timer_set(struct umbra_vcpu *vcpu, u64 num, u64 val)
 		vcpu->cpu->stimecmp = val;
 		return 0;
 	case KVM_REG_RISCV_TIMER_REG(state):
-		if (val == KVM_RISCV_TIMER_STATE_ON)
-			umbra_timer_update(vcpu);
-		else if (val == KVM_RISCV_TIMER_STATE_OFF)
-			vcpu->cpu->stimecmp = ~0ULL;
-		else
+		if (val > KVM_RISCV_TIMER_STATE_ON)
 			return -EINVAL;
+		if (val == KVM_RISCV_TIMER_STATE_OFF)
+			vcpu->cpu->stimecmp = ~0ULL;
+		umbra_timer_update(vcpu);
 		return 0;
 	}
 	return -ENOENT;

@@ -19,6 +19,8 @@
 /* Pages a VM may have rewritten; a guest does not grow this without bound. */
 #define PAGES_MAX	4096
 #define SITES_PER_PAGE	1024
+/* Traps on a page that could not be rewritten before it is tried again. */
+#define REFUSED_TRAPS	4096
 
 void umbra_sites_init(struct umbra_sites *sites)
 {
@@ -389,7 +391,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 	bool ok = false;
 
 	flags = sites_write_lock(vm);
-	if (!entry->active && !READ_ONCE(vm->mn_active) &&
+	if (!entry->active && !vm->aliased && !READ_ONCE(vm->mn_active) &&
 	    READ_ONCE(vm->mn_seq) == mn_seq) {
 		entry->pfn = page_to_pfn(page);
 		entry->active = true;
@@ -453,8 +455,12 @@ static void add_site(struct umbra_vcpu *vcpu, u64 pc, u64 gfn,
 	unsigned long mn_seq;
 	struct page *page;
 
+	/* User programs do not use up what the guest's kernel needs. */
+	if (vcpu->cpu->priv == UMBRA_PRIV_U &&
+	    vm->sites.nr_pages >= PAGES_MAX / 2)
+		return;
 	entry = get_page_entry(vm, gfn);
-	if (!entry || entry->refused)
+	if (!entry)
 		return;
 	if (!entry->active && entry->hold++ < entry->backoff)
 		return;
@@ -464,7 +470,9 @@ static void add_site(struct umbra_vcpu *vcpu, u64 pc, u64 gfn,
 	smp_rmb();
 	page = rewritable_page(vm, gfn);
 	if (!page) {
-		entry->refused = true;
+		/* Shared, or a file's; it may be otherwise much later. */
+		entry->backoff = REFUSED_TRAPS;
+		entry->hold = 0;
 		return;
 	}
 	if (activate(vm, entry, page, mn_seq) &&
@@ -483,6 +491,7 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 {
 	struct umbra_vm *vm = vcpu->vm;
 	bool global;
+	int srcu;
 	u64 gfn;
 
 	if (!umbra_rewrite_enabled || READ_ONCE(vm->aliased) ||
@@ -496,6 +505,9 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 	 * write before every leaf of the page is execute-only.
 	 */
 	mutex_lock(&vm->sites.add_lock);
+	/* The slots stay: a change waits for us, and then restores. */
+	srcu = srcu_read_lock(&vm->slots_srcu);
 	add_site(vcpu, pc, gfn, insn);
+	srcu_read_unlock(&vm->slots_srcu, srcu);
 	mutex_unlock(&vm->sites.add_lock);
 }

@@ -42,7 +42,6 @@ struct umbra_site {
  * @active: leaves must be execute-only, sites may be in memory; else they are
  *	only remembered
  * @written: there is a c.ebreak in memory, so hot entries may name the page
- * @refused: not ours to rewrite (shared, a file's)
  * @reads: emulated loads since the last new site
  * @backoff: illegal-instruction traps to let pass before rewriting again
  * @hold: traps let pass so far
@@ -52,7 +51,6 @@ struct umbra_site_page {
 	unsigned long pfn;
 	bool active;
 	bool written;
-	bool refused;
 	unsigned int reads;
 	unsigned int backoff;
 	unsigned int hold;

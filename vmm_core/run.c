@@ -21,6 +21,11 @@
 /* vcpu->fw_tokens: traps through the firmware that a guest may cause. */
 #define FW_BURST	20000
 #define FW_PER_TICK	(2000000 / HZ)
+/* What a trap costs that makes the firmware print a line. */
+#define FW_NOISY_PRICE	200
+
+/* Seen to trap from U-mode on this machine; the spec leaves it open. */
+static bool wfi_traps;
 
 void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval)
 {
@@ -72,7 +77,7 @@ static bool system_event(struct umbra_vcpu *vcpu)
  * An illegal instruction costs the machine time in M-mode, where nobody is
  * accounted for it: a guest that makes them without end is slowed down.
  */
-static void charge_firmware_trap(struct umbra_vcpu *vcpu)
+static void charge_firmware_trap(struct umbra_vcpu *vcpu, unsigned int price)
 {
 	unsigned long now = jiffies;
 
@@ -82,10 +87,12 @@ static void charge_firmware_trap(struct umbra_vcpu *vcpu)
 		vcpu->fw_tokens = min_t(u64, FW_BURST, vcpu->fw_tokens + more);
 		vcpu->fw_refill = now;
 	}
-	if (vcpu->fw_tokens)
-		vcpu->fw_tokens--;
-	else
-		schedule_timeout_interruptible(1);
+	if (vcpu->fw_tokens >= price) {
+		vcpu->fw_tokens -= price;
+		return;
+	}
+	vcpu->fw_tokens = 0;
+	schedule_timeout_interruptible(1);
 }
 
 static int handle_illegal(struct umbra_vcpu *vcpu)
@@ -95,7 +102,6 @@ static int handle_illegal(struct umbra_vcpu *vcpu)
 	u32 raw = vcpu->sw->exit_stval;
 	int ret;
 
-	charge_firmware_trap(vcpu);
 	/* Firmware may leave the bits out of stval. */
 	if (!raw) {
 		ret = umbra_fetch(vcpu, &raw);
@@ -103,8 +109,14 @@ static int handle_illegal(struct umbra_vcpu *vcpu)
 			return ret;
 	}
 	umbra_decode(raw, &insn);
-	if (insn.op >= UMBRA_OP_SRET && insn.op <= UMBRA_OP_SFENCE_INVAL_IR)
+	if (insn.op >= UMBRA_OP_SRET && insn.op <= UMBRA_OP_SFENCE_INVAL_IR) {
 		umbra_count(vcpu, UMBRA_STAT_FW_NOISY);
+		charge_firmware_trap(vcpu, FW_NOISY_PRICE);
+	} else {
+		charge_firmware_trap(vcpu, 1);
+	}
+	if (insn.op == UMBRA_OP_WFI)
+		WRITE_ONCE(wfi_traps, true);
 	if (insn.op < UMBRA_OP_CSRRW || insn.op > UMBRA_OP_SFENCE_INVAL_IR) {
 		umbra_inject_illegal(vcpu, raw);
 		return UMBRA_RESUME;
@@ -195,18 +207,22 @@ static int handle_page_fault(struct umbra_vcpu *vcpu, enum umbra_access access)
 /*
  * The host's own interrupt; it has been served.  On harts where wfi completes
  * in U-mode without a trap an idle guest would spin: an interrupt finds it at
- * or just behind its wfi.
+ * or just behind its wfi.  Behind it only counts if no interrupt of the guest's
+ * own woke it since the last look, or its wake-up would be lost.
  */
 static int handle_host_irq(struct umbra_vcpu *vcpu)
 {
+	u64 woken = vcpu->stat[UMBRA_STAT_INJECT_IRQ];
 	u64 pc = vcpu->cpu->pc;
+	bool quiet = woken == vcpu->idle_mark;
 
-	if (vcpu->cpu->priv != UMBRA_PRIV_S)
+	vcpu->idle_mark = woken;
+	if (READ_ONCE(wfi_traps) || vcpu->cpu->priv != UMBRA_PRIV_S)
 		return UMBRA_RESUME;
 	if (umbra_is_wfi(vcpu, pc)) {
 		vcpu->cpu->pc += 4;
 		umbra_vcpu_halt(vcpu);
-	} else if (umbra_is_wfi(vcpu, pc - 4)) {
+	} else if (quiet && umbra_is_wfi(vcpu, pc - 4)) {
 		umbra_vcpu_halt(vcpu);
 	}
 	return UMBRA_RESUME;

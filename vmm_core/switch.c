@@ -54,7 +54,6 @@ CHECK(nested, SW_NESTED);
 CHECK(time_offset, SW_TIME_OFFSET);
 CHECK(sc_slot, SW_SC_SLOT);
 CHECK(ecall_hot, SW_ECALL_HOT);
-CHECK(hot_exits, SW_HOT_EXITS);
 CHECK(has_senvcfg, SW_HAS_SENVCFG);
 CHECK(envcfg_flip, SW_ENVCFG_FLIP);
 CHECK(envcfg_u, SW_ENVCFG_U);

@@ -94,6 +94,8 @@ umbra_switch_enter:
 	ld	t2, SW_ENTRY_SATP(t6)
 	csrw	stvec, t0
 	csrw	sscratch, t1
+	/* Nothing of another guest's, where the switcher is about to be. */
+	sfence.vma
 	csrw	satp, t2
 	/*
 	 * The fetch of this faults, unless a global TLB entry of the host's
@@ -145,10 +147,10 @@ umbra_sw_start:
 	.balign	4
 	.globl	umbra_sw_arrive
 umbra_sw_arrive:
+	sfence.vma
 	csrr	t6, sscratch
 	ld	t5, SW_TRAP_VA(t6)
 	csrw	stvec, t5
-	sfence.vma
 	ld	t5, SW_HW_SSTATUS(t6)		/* SPP = 0, SPIE = 1 */
 	csrw	sstatus, t5
 	ld	t5, SW_PC(t6)

@@ -53,7 +53,6 @@
 #define SW_TIME_OFFSET		(592 - SW_SIZE)
 #define SW_SC_SLOT		(600 - SW_SIZE)
 #define SW_ECALL_HOT		(608 - SW_SIZE)
-#define SW_HOT_EXITS		(616 - SW_SIZE)
 #define SW_HAS_SENVCFG		(624 - SW_SIZE)
 #define SW_ENVCFG_FLIP		(632 - SW_SIZE)
 #define SW_ENVCFG_U		(640 - SW_SIZE)

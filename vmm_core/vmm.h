@@ -191,7 +191,8 @@ struct umbra_vcpu {
 	unsigned int nr_fences;
 
 	struct umbra_pending_io io;
-	unsigned int fw_tokens;
+	unsigned int fw_tokens;		/* see charge_firmware_trap() */
+	u64 idle_mark;			/* see handle_host_irq() */
 	unsigned long fw_refill;
 
 	u64 stat[UMBRA_STAT_NR];
