@@ -369,7 +369,8 @@ void umbra_mmu_unload(struct umbra_vcpu *vcpu)
 #define SALT_GLOBAL	(UMBRA_ROOTS + 1)
 #define SALT_BARE	(UMBRA_ROOTS + 2)
 #define SALT_USER	64
-static_assert(SALT_BARE < SALT_USER && SALT_USER + UMBRA_ROOTS <= 128);
+static_assert(SALT_BARE < SALT_USER);
+static_assert(SALT_USER + UMBRA_ROOTS <= 128);
 
 static u64 salt_bits(unsigned int salt)
 {

@@ -105,7 +105,7 @@ struct shadow_root {
  * @forget: hot entries may name mappings that are gone: drop them
  */
 struct umbra_mmu {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	struct umbra_vcpu *vcpu;
 	u64 clock;
 	struct shadow_root roots[UMBRA_ROOTS];

@@ -9,18 +9,13 @@
  * V: a softirq of the host may use vector registers at any time in the run
  * loop, so the guest's are saved at each exit with VS dirty, before interrupts
  * come on, and restored at each entry with VS on; the switcher leaves for the
- * run loop whenever the guest writes VS, so that dirty is never missed.  The host task's own need no care: its
- * vector registers are undefined after a system call.
+ * run loop whenever the guest writes VS, so that dirty is never missed.  The
+ * host task's own need no care: they are undefined after a system call.
  */
 #include <linux/slab.h>
 
 #include "rmem.h"
 #include "vmm.h"
-
-void umbra_fp_save(struct umbra_fp *fp);
-void umbra_fp_restore(const struct umbra_fp *fp);
-void umbra_v_save(struct umbra_v *v);
-void umbra_v_restore(const struct umbra_v *v);
 
 /* vtype at reset: vill. */
 #define RESET_VTYPE	BIT_ULL(63)

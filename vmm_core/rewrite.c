@@ -467,7 +467,7 @@ static void add_site(struct umbra_vcpu *vcpu, u64 pc, u64 gfn,
 	if (!make_room(vm, entry))
 		return;
 	mn_seq = READ_ONCE(vm->mn_seq);
-	smp_rmb();
+	smp_rmb();	/* pairs with the notifier's update; see install() */
 	page = rewritable_page(vm, gfn);
 	if (!page) {
 		/* Shared, or a file's; it may be otherwise much later. */

@@ -284,7 +284,7 @@ static void take_requests(struct umbra_vcpu *vcpu)
 	if (!READ_ONCE(vcpu->requests))
 		return;
 	if (test_and_clear_bit(UMBRA_REQ_MMU_RESET, &vcpu->requests)) {
-		smp_mb__after_atomic();
+		smp_mb__after_atomic();	/* the request, then what led to it */
 		umbra_mmu_reset(vcpu);
 	}
 	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests))

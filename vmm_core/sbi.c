@@ -57,9 +57,17 @@ typedef void (*sbi_fn)(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *re
 
 /* --- hart masks ------------------------------------------------------------------ */
 
+static bool hart_exists(struct umbra_vm *vm, u64 base, int bit)
+{
+	return base + bit >= base && base + bit < UMBRA_MAX_VCPUS &&
+	       umbra_vm_vcpu(vm, base + bit);
+}
+
+typedef void (*hart_fn)(struct umbra_vcpu *to, void *arg);
+
 /* Calls fn for each hart of the mask; false when one does not exist. */
-static bool for_each_hart(struct umbra_vcpu *vcpu, u64 mask, u64 base,
-			  void (*fn)(struct umbra_vcpu *to, void *arg), void *arg)
+static bool for_each_hart(struct umbra_vcpu *vcpu, u64 mask, u64 base, hart_fn fn,
+			  void *arg)
 {
 	struct umbra_vm *vm = vcpu->vm;
 
@@ -70,9 +78,7 @@ static bool for_each_hart(struct umbra_vcpu *vcpu, u64 mask, u64 base,
 	}
 	/* All or nothing: first see that each exists. */
 	for (int bit = 0; bit < 64; bit++)
-		if ((mask & BIT(bit)) && (base + bit < base ||
-		    base + bit >= UMBRA_MAX_VCPUS ||
-		    !umbra_vm_vcpu(vm, base + bit)))
+		if ((mask & BIT(bit)) && !hart_exists(vm, base, bit))
 			return false;
 	for (int bit = 0; bit < 64; bit++)
 		if (mask & BIT(bit))

@@ -12,7 +12,7 @@
 
 #include "vmm.h"
 
-const char *const umbra_stat_names[UMBRA_STAT_NR] = {
+static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_EXITS] = "exits",
 	[UMBRA_STAT_EXIT_IRQ] = "exit_irq",
 	[UMBRA_STAT_EXIT_PAGE_FAULT] = "exit_page_fault",
@@ -71,7 +71,7 @@ static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
 			   KVM_STATS_BASE_POW10;
 		d->size = 1;
 		d->offset = i * sizeof(u64);
-		strscpy(d->name, umbra_stat_names[i], NAME_SIZE);
+		strscpy(d->name, stat_names[i], NAME_SIZE);
 		img->data[i] = READ_ONCE(vcpu->stat[i]);
 	}
 }

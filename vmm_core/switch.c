@@ -66,16 +66,6 @@ static_assert(offsetof(struct umbra_hot, rd) == HOT_RD);
 static_assert(offsetof(struct umbra_hot, slot) == HOT_SLOT);
 static_assert(offsetof(struct umbra_hot, imm) == HOT_IMM);
 
-/* switch_asm.S: the blob, and the stubs in it. */
-extern const char umbra_sw_start[], umbra_sw_end[];
-extern const char umbra_sw_arrive[], umbra_sw_trap[];
-extern const char umbra_sw_rs[], umbra_sw_rd[], umbra_sw_imm[];
-extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
-extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
-extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
-extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
-extern const char umbra_sw_sret[];
-
 #define SW_TEXT_ORDER	get_order(UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
 #define SW_AREA_ORDER	get_order(UMBRA_SW_DATA_PAGES * PAGE_SIZE)
 

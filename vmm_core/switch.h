@@ -107,7 +107,15 @@ void umbra_switch_forget(struct umbra_vcpu *vcpu);
 void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn);
 
-/* switch_asm.S */
+/* switch_asm.S: the way in, the blob, and the stubs in it. */
 void umbra_switch_enter(struct umbra_switch *sw);
+extern const char umbra_sw_start[], umbra_sw_end[];
+extern const char umbra_sw_arrive[], umbra_sw_trap[];
+extern const char umbra_sw_rs[], umbra_sw_rd[], umbra_sw_imm[];
+extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
+extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
+extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
+extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
+extern const char umbra_sw_sret[];
 
 #endif /* UMBRA_SWITCH_H */

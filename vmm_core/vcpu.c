@@ -35,7 +35,7 @@ void umbra_vcpu_kick_wait(struct umbra_vcpu *vcpu)
 	int cpu;
 
 	rcuwait_wake_up(&vcpu->wait);
-	smp_mb();
+	smp_mb();	/* as in umbra_vcpu_kick() */
 	cpu = READ_ONCE(vcpu->host_cpu);
 	/* The call is answered with interrupts on: after the world exit. */
 	if (READ_ONCE(vcpu->mode) == UMBRA_IN_GUEST)
@@ -356,7 +356,7 @@ int umbra_vcpu_create(struct umbra_vm *vm, u32 id)
 		vcpu->hsm = UMBRA_HSM_STOPPED;
 	/* Visible from here on: notifiers and other harts reach it. */
 	vm->vcpu_list[vm->nr_vcpus] = vcpu;
-	smp_store_release(&vm->vcpus[id], vcpu);
-	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
+	smp_store_release(&vm->vcpus[id], vcpu);	/* umbra_vm_vcpu() */
+	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1); /* the loops over vcpu_list */
 	return fd;
 }

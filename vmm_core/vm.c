@@ -15,12 +15,14 @@
 
 struct umbra_vcpu *umbra_vm_vcpu(struct umbra_vm *vm, u32 id)
 {
-	return id < UMBRA_MAX_VCPUS ? smp_load_acquire(&vm->vcpus[id]) : NULL;
+	if (id >= UMBRA_MAX_VCPUS)
+		return NULL;
+	return smp_load_acquire(&vm->vcpus[id]); /* umbra_vcpu_create() */
 }
 
 void umbra_vm_request_all(struct umbra_vm *vm, unsigned int req)
 {
-	unsigned int nr = smp_load_acquire(&vm->nr_vcpus);
+	unsigned int nr = smp_load_acquire(&vm->nr_vcpus); /* umbra_vcpu_create() */
 
 	for (unsigned int i = 0; i < nr; i++) {
 		set_bit(req, &vm->vcpu_list[i]->requests);

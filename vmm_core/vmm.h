@@ -28,7 +28,6 @@
 #include <linux/srcu.h>
 #include <linux/version.h>
 
-
 #include "cpu.h"
 #include "decode.h"
 #include "rewrite.h"
@@ -143,7 +142,7 @@ enum umbra_hsm { UMBRA_HSM_STARTED, UMBRA_HSM_STOPPED, UMBRA_HSM_START_PENDING,
 struct umbra_vcpu {
 	struct umbra_vm *vm;
 	u32 id;
-	struct mutex mutex;
+	struct mutex mutex;		/* held by the ioctl under way */
 	struct kvm_run *run;
 	struct umbra_switch *sw;
 	u64 sw_va;		/* where the switcher lies in the guest */
@@ -181,12 +180,12 @@ struct umbra_vcpu {
 	struct hrtimer timer;
 	u64 timer_armed;	/* stimecmp the hrtimer stands for, ~0: none */
 
-	spinlock_t hsm_lock;
+	spinlock_t hsm_lock;		/* hsm, start_* */
 	enum umbra_hsm hsm;
 	u64 start_pc;
 	u64 start_opaque;
 
-	spinlock_t fence_lock;
+	spinlock_t fence_lock;		/* fences, nr_fences */
 	struct umbra_fence fences[UMBRA_FENCES];
 	unsigned int nr_fences;
 
@@ -216,7 +215,7 @@ struct umbra_vm {
 	refcount_t users;
 	struct list_head link;
 	bool aliased;
-	struct mutex lock;
+	struct mutex lock;		/* configuration; outermost */
 	struct mm_struct *mm;
 	struct umbra_vcpu *vcpus[UMBRA_MAX_VCPUS];	/* by id */
 	struct umbra_vcpu *vcpu_list[UMBRA_MAX_VCPUS];	/* in order of creation */
@@ -228,14 +227,14 @@ struct umbra_vm {
 	struct umbra_windows __rcu *windows;
 
 	struct mmu_notifier mn;
-	spinlock_t mn_lock;
+	spinlock_t mn_lock;		/* mn_active, mn_seq */
 	unsigned long mn_active;
 	unsigned long mn_seq;
 
 	struct umbra_sites sites;
 	struct umbra_bus *bus;
 
-	spinlock_t event_lock;
+	spinlock_t event_lock;		/* event_* */
 	u32 event_type;
 	u64 event_data;
 	bool event_pending;
@@ -372,13 +371,15 @@ void umbra_fpv_exit(struct umbra_vcpu *vcpu);
 u64 umbra_fp_store_value(struct umbra_vcpu *vcpu, const struct umbra_insn *insn);
 void umbra_fp_finish_load(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 			  u64 raw);
-void umbra_fp_get(struct umbra_vcpu *vcpu);
-void umbra_fp_set(struct umbra_vcpu *vcpu);
+/* fpv_asm.S */
+void umbra_fp_save(struct umbra_fp *fp);
+void umbra_fp_restore(const struct umbra_fp *fp);
+void umbra_v_save(struct umbra_v *v);
+void umbra_v_restore(const struct umbra_v *v);
 
 /* --- stats.c ----------------------------------------------------------------- */
 
 int umbra_stats_fd(struct umbra_vcpu *vcpu);
-extern const char *const umbra_stat_names[UMBRA_STAT_NR];
 
 static inline void umbra_count(struct umbra_vcpu *vcpu, enum umbra_stat stat)
 {

@@ -450,6 +450,62 @@ TEST(same_asid, "another root under the same ASID, with a fence")
 	}
 }
 
+/*
+ * A table that A let go of, with every fence that concerns A, becomes a table
+ * of B's: nothing of what it held for A was ever valid in B. (A shadow MMU that
+ * keeps tables by address must look at them again.)
+ */
+static void past_life(bool fence_b)
+{
+	u64 old = page_with(0x01d), fresh = page_with(0x4ee), other = page_with(3);
+	u64 va_a = 0x50000000, va_b = 0x60000000;
+	volatile u64 *table, *link;
+
+	pt_init(&pt, SV39);
+	pt_init(&pt2, SV39);
+	*pt_entry(&pt2, va_b, 1) = 0;
+	pt_map(&pt2, va_b + 0x200000, other, PTE_RW_S);
+	/* B has lived, so the tables above are known there. */
+	csr_write(satp, pt_satp(&pt2, 2));
+	sfence();
+	CHECK_EQ(load(va_b + 0x200000), 3UL);
+
+	csr_write(satp, pt_satp(&pt, 1));
+	sfence_asid(1);
+	pt_map(&pt, va_a, old, PTE_RW_S);
+	sfence_asid(1);
+	CHECK_EQ(load(va_a), 0x01dUL);
+	link = pt_entry(&pt, va_a, 1);
+	table = (u64 *)(*link >> 10 << 12);
+	*link = 0;
+	*table = 0;
+	sfence_asid(1);
+
+	csr_write(satp, pt_satp(&pt2, 2));
+	*table = PTE(fresh, PTE_RW_S);
+	*(volatile u64 *)pt_entry(&pt2, va_b, 1) = PTE(table, PTE_V);
+	if (fence_b)
+		sfence_va_asid(va_b, 2);
+	/* Without a fence B may still find nothing there, but never A's page. */
+	if (try_call(do_ld, va_b, 0) == NO_TRAP)
+		CHECK_EQ(try_result, 0x4eeUL);
+	else
+		CHECK_MSG(!fence_b, "load of 0x%lx after the fence: scause=0x%lx", va_b, trap.cause);
+	pt_off();
+}
+
+TEST(past_life, "a table that another address space used: nothing of its past is seen")
+{
+	for (int i = 0; i < LOOPS; i++)
+		past_life(false);
+}
+
+TEST(past_life_fenced, "the same, with sfence.vma of its address and ASID")
+{
+	for (int i = 0; i < LOOPS; i++)
+		past_life(true);
+}
+
 TEST(global, "global pages: seen in every space, gone after a fence for all of them")
 {
 	FOR_EACH_MODE(m) {

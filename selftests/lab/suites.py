@@ -261,13 +261,19 @@ def unit_tests(run, where):
                     done += tap.finish()
                     tap = Tap()
                 tap.feed(line)
+                # A plan behind its tests ends them.
+                if re.match(r"^1\.\.\d+", line) and tap.results:
+                    done += tap.finish()
+                    tap = Tap()
                 if not re.match(r"^(ok|not ok|#|1\.\.|TAP)", line):
                     other.append(line.rstrip())
         finally:
             if p.poll() is None:
                 p.terminate()
             status = p.wait()
-    done += [(what, name, diag or other[-10:]) if what == "failed" else (what, name, diag) for what, name, diag in tap.finish()]
+    if tap.results or tap.plan is not None or not done:
+        done += tap.finish()
+    done = [(what, name, diag or other[-10:]) if what == "failed" else (what, name, diag) for what, name, diag in done]
     if status and not any(r[0] == "failed" for r in done):
         done.append(("failed", "make -C %s check: status %d" % (where, status), other[-30:]))
     text = run.take(name, done, "selftests/lab/enter make -C %s check" % where, "build/log/%s.tap" % name)

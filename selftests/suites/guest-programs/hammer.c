@@ -372,7 +372,8 @@ static void files(void)
 		      (ssize_t)(sizeof(buf) - odd), "read");
 		for (int i = 0; i < 8192; i++) {
 			seen ^= buf[i];
-			CHECK(buf[i] == fp_mix(seed + b * 8192 + i), "file: block %d word %d", b, i);
+			CHECK(buf[i] == fp_mix(seed + b * 8192 + i),
+			      "file: block %d word %d: %#lx", b, i, buf[i]);
 		}
 	}
 	CHECK(sum == seen, "a file's checksum");
@@ -438,9 +439,15 @@ static void pressure(void)
 		p[i + 7 + i / 512 % 500] = seed * i;
 		p[i + 511] = seed ^ i;
 	}
-	for (unsigned long i = 0; i < words; i += 512)
-		CHECK(p[i] == seed + i && p[i + 7 + i / 512 % 500] == seed * i &&
-		      p[i + 511] == (seed ^ i), "memory at word %#lx", i);
+	for (unsigned long i = 0; i < words; i += 512) {
+		const uint64_t want[3] = { seed + i, seed * i, seed ^ i };
+		const unsigned long at[3] = { i, i + 7 + i / 512 % 500, i + 511 };
+
+		for (int k = 0; k < 3; k++)
+			CHECK(p[at[k]] == want[k],
+			      "memory at %p, word %lu of its page: %#lx, not %#lx (seed %#lx); later %#lx",
+			      &p[at[k]], at[k] % 512, p[at[k]], want[k], seed, p[at[k]]);
+	}
 	munmap(p, words * 8);
 }
 
