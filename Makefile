@@ -43,6 +43,8 @@ launcher:
 
 install: module launcher
 	$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	@# Debian's headers have no System.map, so kbuild does not do this.
+	depmod -a $(if $(DESTDIR),-b $(DESTDIR)) $$($(MAKE) -s -C $(KDIR) ARCH=riscv kernelrelease)
 	install -D -m 755 user/umbra $(DESTDIR)$(PREFIX)/bin/umbra
 	install -D -m 644 uapi/umbra.h $(DESTDIR)$(PREFIX)/include/umbra.h
 

@@ -7,8 +7,9 @@
  *	vm->lock		VM configuration, vCPU creation, memory slots
  *	umbra_vms_lock		the list of all VMs
  *	vcpu->mutex		held by the thread in a vcpu ioctl (KVM_RUN)
- *	vm->slots_srcu		read side: memory slots, MMIO windows
  *	vm->sites.add_lock	adding a rewritten site
+ *	vm->slots_srcu		read side, which may also be entered under any lock
+ *				below: memory slots
  *	vm->sites.lock		rewritten sites (rewrite.h)
  *	vm->mn_lock		count and sequence of MMU invalidations
  *	vcpu->mmu.lock		one vCPU's shadow tables; two are never held
