@@ -82,6 +82,7 @@ static int __init umbra_init(void)
 	if (ret < 0)
 		goto no_hotplug;
 	hotplug_state = ret;
+	umbra_probe_delegation();
 	ret = umbra_vm_init();
 	if (ret)
 		goto no_shrinker;

@@ -273,6 +273,10 @@ int umbra_host_probe(void);
 bool umbra_isa_test(const u64 *isa, unsigned int ext);
 u64 umbra_default_satp_mode(void);
 
+/* --- probe.c ----------------------------------------------------------------- */
+
+void umbra_probe_delegation(void);
+
 /* --- vm.c ------------------------------------------------------------------ */
 
 int umbra_vm_create(unsigned long type);

@@ -284,7 +284,7 @@ class Board:
             cmd += ["-accel", "tcg,thread=single", "-icount", self.icount]
         else:
             cmd += ["-accel", "tcg,thread=multi"]
-        args = "console=ttyS0 earlycon=sbi loglevel=7 oops=panic panic=-1 rdinit=/init " + self.append
+        args = "console=ttyS0 earlycon=sbi loglevel=7 watchdog_thresh=60 oops=panic panic=-1 rdinit=/init " + self.append
         cmd += ["-kernel", self.kernel["VMLINUZ"], "-initrd", initrd, "-append", args.strip()]
         cmd += ["-chardev", "file,id=console,path=" + self.log, "-serial", "chardev:console"]
         cmd += ["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"]

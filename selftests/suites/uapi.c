@@ -722,12 +722,12 @@ TEST(interrupt_wire)
 
 /* Sleeps in wfi until an external interrupt; counts it, spins a while. */
 GUEST(wait_irq,
+      GUEST_PORT
       "	lla	t0, 2f\n"
       "	csrw	stvec, t0\n"
       "	li	t0, 0x200\n"
       "	csrw	sie, t0\n"
       "	csrsi	sstatus, 2\n"
-      GUEST_PORT
       "1:	wfi\n"
       "	j	1b\n"
       "	.balign 4\n"

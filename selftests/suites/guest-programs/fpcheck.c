@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 {
 	unsigned long rounds = 0, fp = 0, vector = 0, math = 0, memory = 0, words, at = 0;
 	time_t end = time(NULL) + (argc > 1 ? atol(argv[1]) : 10);
-	uint64_t *mem = NULL, pass = 0;
+	u64 *mem = NULL, pass = 0;
 
 	signal(SIGTERM, on_term);
 	words = (argc > 2 ? strtoul(argv[2], NULL, 0) : 0) << 17;
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		}
 	}
 	for (; !stop && time(NULL) < end; rounds++) {
-		uint64_t seed = fp_mix(rounds * 1000003 + getpid());
+		u64 seed = fp_mix(rounds * 1000003 + getpid());
 
 		fp += fp_round(seed, 20000);
 		if (has_vector())
@@ -50,8 +50,10 @@ int main(int argc, char **argv)
 		math += logistic_round();
 		/* A megabyte a round. */
 		for (unsigned long i = 0; words && i < 1ul << 17; i += 64, at += 64) {
-			if (at >= words)
-				at = 0, pass++;
+			if (at >= words) {
+				at = 0;
+				pass++;
+			}
 			if (pass && mem[at] != fp_mix(at + pass - 1))
 				memory++;
 			mem[at] = fp_mix(at + pass);

@@ -13,13 +13,16 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+typedef uint32_t u32;
+typedef uint64_t u64;
+
 #define FP_ALL(op)							\
 	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10)	\
 	op(11) op(12) op(13) op(14) op(15) op(16) op(17) op(18) op(19) op(20)	\
 	op(21) op(22) op(23) op(24) op(25) op(26) op(27) op(28) op(29) op(30)	\
 	op(31)
 
-static inline uint64_t fp_mix(uint64_t z)
+static inline u64 fp_mix(u64 z)
 {
 	z += 0x9e3779b97f4a7c15ull;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -30,9 +33,9 @@ static inline uint64_t fp_mix(uint64_t z)
 #define FP_STORE(n)	"fsd f" #n ", 8*" #n "(%[out])\n"
 #define FP_CLOBBER(n)	"f" #n,
 
-static inline int fp_round(uint64_t seed, unsigned long spin)
+static inline int fp_round(u64 seed, unsigned long spin)
 {
-	uint64_t in[32], out[32];
+	u64 in[32], out[32];
 	unsigned long fcsr = seed % 5 << 5 | (seed >> 8) % 32, seen;
 
 	for (int i = 0; i < 32; i++)
@@ -55,9 +58,9 @@ static inline int has_vector(void)
 	return !!(getauxval(AT_HWCAP) & 1ul << ('v' - 'a'));
 }
 
-static inline int vector_round(uint64_t seed, unsigned long spin)
+static inline int vector_round(u64 seed, unsigned long spin)
 {
-	static _Thread_local uint64_t in[32 * 128], out[32 * 128];
+	static _Thread_local u64 in[32 * 128], out[32 * 128];
 	unsigned long vlenb, vl = 3, vtype, vcsr = seed % 8, seen[3];
 
 	asm volatile("csrr %0, vlenb" : "=r"(vlenb));
@@ -98,7 +101,7 @@ static inline int logistic_round(void)
 {
 	volatile double start = 0.5;
 	double x = start;
-	uint64_t bits;
+	u64 bits;
 
 	for (int i = 0; i < 20000; i++) {
 		volatile double y = 1.0 - x;

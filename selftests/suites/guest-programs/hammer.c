@@ -32,18 +32,20 @@
 
 #include "fpcheck.h"
 
+typedef uint8_t u8;
+
 #define PAGE	4096ul
 
-static uint64_t state;
+static u64 state;
 static unsigned long megabytes = 64, failures;
 static const char *self, *worker_name;
 
-static uint64_t rnd(void)
+static u64 rnd(void)
 {
 	return state = fp_mix(state);
 }
 
-static uint64_t now_ns(void)
+static u64 now_ns(void)
 {
 	struct timespec ts;
 
@@ -109,17 +111,18 @@ static void processes(void)
 /* --- mappings -------------------------------------------------------------------- */
 
 static sigjmp_buf env;
-static volatile uint64_t fault_addr, fault_code;
+static volatile u64 fault_addr, fault_code;
 
 static void on_segv(int sig, siginfo_t *si, void *ctx)
 {
-	(void)sig, (void)ctx;
-	fault_addr = (uint64_t)si->si_addr;
+	(void)sig;
+	(void)ctx;
+	fault_addr = (u64)si->si_addr;
 	fault_code = si->si_code;
 	siglongjmp(env, 1);
 }
 
-static void expect_segv(volatile uint8_t *at, bool write, int code)
+static void expect_segv(volatile u8 *at, bool write, int code)
 {
 	fault_addr = 0;
 	if (!sigsetjmp(env, 1)) {
@@ -130,7 +133,7 @@ static void expect_segv(volatile uint8_t *at, bool write, int code)
 		fail("no SIGSEGV at %p", at);
 		return;
 	}
-	CHECK(fault_addr == (uint64_t)at, "si_addr %#lx, not %p", fault_addr, at);
+	CHECK(fault_addr == (u64)at, "si_addr %#lx, not %p", fault_addr, at);
 	CHECK((int)fault_code == code, "si_code %ld, not %d", fault_code, code);
 }
 
@@ -138,7 +141,7 @@ static void mappings(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO };
 	unsigned long pages = 1 + rnd() % 200, k = rnd();
-	uint64_t *p, *q;
+	u64 *p, *q;
 
 	sigaction(SIGSEGV, &sa, NULL);
 	p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
@@ -152,7 +155,7 @@ static void mappings(void)
 	}
 	for (int round = 0; round < 10; round++) {
 		unsigned long i = rnd() % pages, len = 1 + rnd() % (pages - i);
-		uint8_t *at = (uint8_t *)(p + i * 512) + rnd() % (len * PAGE);
+		u8 *at = (u8 *)(p + i * 512) + rnd() % (len * PAGE);
 
 		mprotect(p + i * 512, len * PAGE, PROT_READ);
 		expect_segv(at, true, SEGV_ACCERR);
@@ -173,7 +176,7 @@ static void mappings(void)
 		CHECK(q[i * 512] == (i < pages / 2 ? 0 : k + i),
 		      "page %lu after MADV_DONTNEED", i);
 	munmap(q, (pages + 50) * PAGE);
-	expect_segv((uint8_t *)q + rnd() % (pages * PAGE), rnd() % 2, SEGV_MAPERR);
+	expect_segv((u8 *)q + rnd() % (pages * PAGE), rnd() % 2, SEGV_MAPERR);
 }
 
 /* --- signals ------------------------------------------------------------------------ */
@@ -182,7 +185,8 @@ static volatile unsigned int depth, deepest, usr[3];
 
 static void on_usr(int sig, siginfo_t *si, void *ctx)
 {
-	(void)si, (void)ctx;
+	(void)si;
+	(void)ctx;
 	depth++;
 	if (depth > deepest)
 		deepest = depth;
@@ -204,12 +208,14 @@ static void signals(void)
 	struct sigaction sa = { .sa_sigaction = on_usr, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct itimerval fast = { { 0, 3000 }, { 0, 3000 } }, off = { 0 };
 	volatile double x = 1.0;
-	volatile uint64_t sum = 0;
+	volatile u64 sum = 0;
 
 	sigaction(SIGUSR1, &sa, NULL);
 	sigaction(SIGUSR2, &sa, NULL);
 	signal(SIGALRM, on_alarm);
-	usr[0] = usr[1] = deepest = 0;
+	usr[0] = 0;
+	usr[1] = 0;
+	deepest = 0;
 	setitimer(ITIMER_REAL, &fast, NULL);
 	for (int i = 0; i < 300; i++) {
 		raise(SIGUSR1);
@@ -228,13 +234,13 @@ static void signals(void)
 
 /* --- threads -------------------------------------------------------------------------- */
 
-static uint32_t lock_word;
+static u32 lock_word;
 static unsigned long counter;
-static uint32_t ping;
+static u32 ping;
 
 static void lock(void)
 {
-	uint32_t c = 0;
+	u32 c = 0;
 
 	if (__atomic_compare_exchange_n(&lock_word, &c, 1, false, __ATOMIC_ACQUIRE,
 					__ATOMIC_RELAXED))
@@ -270,7 +276,7 @@ static void *adder(void *arg)
 
 static void *ponger(void *arg)
 {
-	for (uint32_t i = 0; i < 500; i++) {
+	for (u32 i = 0; i < 500; i++) {
 		while (__atomic_load_n(&ping, __ATOMIC_ACQUIRE) != 2 * i + 1)
 			syscall(SYS_futex, &ping, FUTEX_WAIT_PRIVATE, 2 * i, NULL);
 		__atomic_store_n(&ping, 2 * i + 2, __ATOMIC_RELEASE);
@@ -289,7 +295,7 @@ static void threads(void)
 	for (unsigned long i = 0; i < 6; i++)
 		pthread_create(&t[i], NULL, adder, (void *)(i + 1));
 	pthread_create(&pong, NULL, ponger, NULL);
-	for (uint32_t i = 0; i < 500; i++) {
+	for (u32 i = 0; i < 500; i++) {
 		__atomic_store_n(&ping, 2 * i + 1, __ATOMIC_RELEASE);
 		syscall(SYS_futex, &ping, FUTEX_WAKE_PRIVATE, 1);
 		while (__atomic_load_n(&ping, __ATOMIC_ACQUIRE) != 2 * i + 2)
@@ -330,7 +336,7 @@ static void registers(void)
 
 static void sleeps(void)
 {
-	uint64_t want = 100000 + rnd() % 200000000, begin = now_ns(), took;
+	u64 want = 100000 + rnd() % 200000000, begin = now_ns(), took;
 	struct timespec ts = { 0, want }, real0, real1;
 
 	clock_gettime(CLOCK_REALTIME, &real0);
@@ -339,7 +345,7 @@ static void sleeps(void)
 	clock_gettime(CLOCK_REALTIME, &real1);
 	CHECK(took >= want, "a sleep of %lu ns took %lu", want, took);
 	CHECK(took < want + 120000000000ull, "a sleep of %lu ns took %lu", want, took);
-	CHECK((uint64_t)((real1.tv_sec - real0.tv_sec) * 1000000000l + real1.tv_nsec -
+	CHECK((u64)((real1.tv_sec - real0.tv_sec) * 1000000000l + real1.tv_nsec -
 			 real0.tv_nsec) + 1000000 >= want, "the real-time clock stood");
 }
 
@@ -347,11 +353,11 @@ static void sleeps(void)
 
 static void files(void)
 {
-	static uint64_t buf[8192];
+	static u64 buf[8192];
 	char name[64];
-	uint64_t seed = rnd(), sum = 0, seen = 0;
+	u64 seed = rnd(), sum = 0, seen = 0;
 	int fd, blocks = 1 + rnd() % 16;
-	uint64_t *map;
+	u64 *map;
 
 	snprintf(name, sizeof(name), "/tmp/hammer.%d.%d", getpid(), (int)(seed % 100));
 	fd = open(name, O_CREAT | O_TRUNC | O_RDWR, 0600);
@@ -391,7 +397,7 @@ static void files(void)
 
 static void pipes(void)
 {
-	uint64_t seed = rnd(), x;
+	u64 seed = rnd(), x;
 	int to[2], from[2], status;
 	pid_t pid;
 
@@ -411,7 +417,7 @@ static void pipes(void)
 	close(to[0]);
 	close(from[1]);
 	for (int i = 0; i < 300; i++) {
-		uint64_t v = seed + i;
+		u64 v = seed + i;
 
 		CHECK(write(to[1], &v, 8) == 8, "write to a pipe");
 		CHECK(read(from[0], &x, 8) == 8 && x == fp_mix(v), "an answer through a pipe");
@@ -426,7 +432,7 @@ static void pipes(void)
 static void pressure(void)
 {
 	unsigned long words = megabytes << 17;
-	uint64_t seed = rnd(), *p;
+	u64 seed = rnd(), *p;
 
 	p = mmap(NULL, words * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
@@ -440,7 +446,7 @@ static void pressure(void)
 		p[i + 511] = seed ^ i;
 	}
 	for (unsigned long i = 0; i < words; i += 512) {
-		const uint64_t want[3] = { seed + i, seed * i, seed ^ i };
+		const u64 want[3] = { seed + i, seed * i, seed ^ i };
 		const unsigned long at[3] = { i, i + 7 + i / 512 % 500, i + 511 };
 
 		for (int k = 0; k < 3; k++)
@@ -462,9 +468,9 @@ static const struct {
 	{ "files", files }, { "pipes", pipes }, { "pressure", pressure },
 };
 
-#define WORKERS	(int)(sizeof(workers) / sizeof(workers[0]))
+#define WORKERS	((int)(sizeof(workers) / sizeof(workers[0])))
 
-static int work(int w, uint64_t end)
+static int work(int w, u64 end)
 {
 	unsigned long rounds = 0;
 
@@ -481,7 +487,7 @@ static int work(int w, uint64_t end)
 
 int main(int argc, char **argv)
 {
-	uint64_t end;
+	u64 end;
 	int bad = 0;
 	pid_t pid[WORKERS];
 

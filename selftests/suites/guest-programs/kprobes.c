@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+typedef uint32_t u32;
+
 #define TRACING "/sys/kernel/tracing/"
 
 static int put(const char *file, const char *text, int how)
@@ -38,7 +40,7 @@ static int put(const char *file, const char *text, int how)
 
 static void call(long nr, unsigned long count)
 {
-	static uint32_t a[16], b[16], c[16];
+	static u32 a[16], b[16], c[16];
 
 	while (count--)
 		syscall(nr, a, b, c);
@@ -122,13 +124,15 @@ int main(int argc, char **argv)
 		call(nr, count);
 		put(text, "0", 0);
 		profile("p", hits, 4096);
-		if (hits[off] == 0)
+		if (hits[off] == 0) {
 			never++;
-		else if (hits[off] == count)
+		} else if (hits[off] == count) {
 			each++;
-		else
-			other++, printf("# %s+%lu: hit %lu times in %lu calls\n", argv[1],
-					off, hits[off], count);
+		} else {
+			other++;
+			printf("# %s+%lu: hit %lu times in %lu calls\n", argv[1],
+			       off, hits[off], count);
+		}
 		armed++;
 	}
 	printf("%sok kprobes alone in %s: of %lu, %lu hit in each of %lu calls, %lu never, %lu otherwise\n",
@@ -137,7 +141,8 @@ int main(int argc, char **argv)
 	put("events/u/enable", "1", 0);
 	call(nr, count);
 	put("events/u/enable", "0", 0);
-	never = each = other = 0;
+	each = 0;
+	other = 0;
 	memset(hits, 0, sizeof(hits));
 	profile("p", hits, 4096);
 	for (int i = 0; i < 4096; i++) {

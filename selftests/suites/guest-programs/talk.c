@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 	argv[i] = "";
 	for (i = 2;;) {
 		const char *s = argv[i];
-		char *at;
+		const char *at = strncmp(s, "wait:", 5) ? NULL : strstr(shown + from, s + 5);
 
 		if (time(NULL) > end) {
 			fprintf(stderr, "talk: no end of '%s'\n", *s ? s : "the command");
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 			while (time(NULL) < until && hear())
 				;
 			i++;
-		} else if (!strncmp(s, "wait:", 5) && (at = strstr(shown + from, s + 5))) {
+		} else if (at) {
 			from = at + strlen(s + 5) - shown;
 			i++;
 		} else if (!hear()) {

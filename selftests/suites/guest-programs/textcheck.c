@@ -23,6 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
 #define C_EBREAK	0x9002
 
 static int kcore = -1;
@@ -41,7 +46,7 @@ static _Noreturn void fail(const char *fmt, ...)
 	exit(1);
 }
 
-static uint64_t symbol(const char *name)
+static u64 symbol(const char *name)
 {
 	char line[512], sym[256];
 	unsigned long addr;
@@ -69,10 +74,10 @@ static void open_kcore(void)
 }
 
 /* Kernel memory, in a buffer. */
-static uint16_t *kernel(uint64_t addr, uint64_t len)
+static u16 *kernel(u64 addr, u64 len)
 {
-	uint8_t *buf = malloc(len + 8);
-	uint64_t done = 0;
+	u8 *buf = malloc(len + 8);
+	u64 done = 0;
 
 	for (int i = 0; i < ehdr.e_phnum; i++) {
 		Elf64_Phdr *p = &phdr[i];
@@ -88,15 +93,15 @@ static uint16_t *kernel(uint64_t addr, uint64_t len)
 				fail("/proc/kcore at %#lx: %m", addr + done);
 			done += r;
 		}
-		return (uint16_t *)buf;
+		return (u16 *)buf;
 	}
 	fail("/proc/kcore has nothing at %#lx", addr);
 }
 
 /* The address in the linear mapping of what is at @text; 0: there is none. */
-static uint64_t linear(uint64_t text)
+static u64 linear(u64 text)
 {
-	uint64_t pa = 0;
+	u64 pa = 0;
 
 	for (int i = 0; i < ehdr.e_phnum; i++)
 		if (phdr[i].p_type == PT_LOAD && phdr[i].p_vaddr <= text &&
@@ -111,19 +116,19 @@ static uint64_t linear(uint64_t text)
 	return 0;
 }
 
-static uint64_t checksum(const uint16_t *buf, uint64_t len)
+static u64 checksum(const u16 *buf, u64 len)
 {
-	uint64_t sum = 0xcbf29ce484222325;
+	u64 sum = 0xcbf29ce484222325;
 
-	for (uint64_t i = 0; i < len / 2; i++)
+	for (u64 i = 0; i < len / 2; i++)
 		sum = (sum ^ buf[i]) * 0x100000001b3;
 	return sum;
 }
 
-static uint8_t *file(const char *path, uint64_t *len)
+static u8 *file(const char *path, u64 *len)
 {
 	FILE *f = fopen(path, "rb");
-	uint8_t *buf;
+	u8 *buf;
 
 	if (!f)
 		fail("%s: %m", path);
@@ -142,12 +147,12 @@ struct counts {
 };
 
 /* By instructions of the truth, which begins with one. */
-static void compare(const uint16_t *truth, const uint16_t *seen, uint64_t len,
-		    uint64_t addr, struct counts *c)
+static void compare(const u16 *truth, const u16 *seen, u64 len,
+		    u64 addr, struct counts *c)
 {
-	uint64_t at = 0;	/* where an instruction of what is seen begins */
+	u64 at = 0;	/* where an instruction of what is seen begins */
 
-	for (uint64_t i = 0, step; i < len / 2; i += step) {
+	for (u64 i = 0, step; i < len / 2; i += step) {
 		int system;
 
 		step = (truth[i] & 3) == 3 ? 2 : 1;
@@ -155,7 +160,7 @@ static void compare(const uint16_t *truth, const uint16_t *seen, uint64_t len,
 			break;
 		/* Not fence.i: opcode SYSTEM only, and ebreak is no such site. */
 		system = (truth[i] & 0x7f) == 0x73 &&
-			 (truth[i] | (uint32_t)truth[i + 1] << 16) != 0x00100073;
+			 (truth[i] | (u32)truth[i + 1] << 16) != 0x00100073;
 		c->insns++;
 		c->system += system;
 		c->ebreaks += truth[i] == C_EBREAK;
@@ -163,7 +168,7 @@ static void compare(const uint16_t *truth, const uint16_t *seen, uint64_t len,
 			continue;
 		c->differ++;
 		c->system_differ += system;
-		for (uint64_t j = 0; j < step; j++) {
+		for (u64 j = 0; j < step; j++) {
 			if (seen[i + j] != C_EBREAK || truth[i + j] == C_EBREAK)
 				continue;
 			/* The upper half of a patched instruction is no ebreak. */
@@ -192,13 +197,13 @@ static int report(const char *what, const struct counts *c, unsigned long expect
 
 static int check_image(const char *path, unsigned long expected)
 {
-	uint64_t stext = symbol("_stext"), etext = symbol("_etext");
-	uint64_t start = symbol("_start"), len, size = etext - stext;
-	uint64_t at = linear(stext);
-	uint8_t *image = file(path, &len);
-	const uint16_t *truth = (uint16_t *)(image + (stext - start));
+	u64 stext = symbol("_stext"), etext = symbol("_etext");
+	u64 start = symbol("_start"), len, size = etext - stext;
+	u64 at = linear(stext);
+	u8 *image = file(path, &len);
+	const u16 *truth = (u16 *)(image + (stext - start));
 	struct counts c = { 0 }, l = { 0 };
-	uint16_t *seen;
+	u16 *seen;
 	int ret;
 
 	if (stext - start + size > len)
@@ -224,8 +229,8 @@ static int check_image(const char *path, unsigned long expected)
 
 static int check_module(const char *name, const char *path)
 {
-	uint64_t len;
-	uint8_t *ko = file(path, &len);
+	u64 len;
+	u8 *ko = file(path, &len);
 	Elf64_Ehdr *e = (Elf64_Ehdr *)ko;
 	Elf64_Shdr *sh = (Elf64_Shdr *)(ko + e->e_shoff);
 	const char *names = (char *)ko + sh[e->e_shstrndx].sh_offset;
@@ -235,7 +240,7 @@ static int check_module(const char *name, const char *path)
 	for (int i = 1; i < e->e_shnum; i++) {
 		unsigned long addr;
 		char entry[256];
-		uint16_t *seen;
+		u16 *seen;
 		FILE *f;
 
 		if (!(sh[i].sh_flags & SHF_EXECINSTR) || !sh[i].sh_size ||
@@ -249,13 +254,15 @@ static int check_module(const char *name, const char *path)
 		fclose(f);
 		seen = kernel(addr, sh[i].sh_size);
 		/* Relocations make differences, but no c.ebreak. */
-		compare((uint16_t *)(ko + sh[i].sh_offset), seen, sh[i].sh_size,
+		compare((u16 *)(ko + sh[i].sh_offset), seen, sh[i].sh_size,
 			addr, &c);
 		free(seen);
 	}
 	snprintf(what, sizeof(what), "module %s", name);
-	if (!c.system)
-		printf("# %s has no system instruction\n", what), c.system = 1;
+	if (!c.system) {
+		printf("# %s has no system instruction\n", what);
+		c.system = 1;
+	}
 	return report(what, &c, 0);
 }
 
@@ -264,9 +271,9 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	open_kcore();
 	if (argc == 2 && !strcmp(argv[1], "sum")) {
-		uint64_t stext = symbol("_stext"), size = symbol("_etext") - stext;
-		uint64_t at = linear(stext);
-		uint64_t sum = checksum(kernel(stext, size), size);
+		u64 stext = symbol("_stext"), size = symbol("_etext") - stext;
+		u64 at = linear(stext);
+		u64 sum = checksum(kernel(stext, size), size);
 
 		printf("%016lx", sum);
 		printf(" %016lx\n", at ? checksum(kernel(at, size), size) : sum);
