@@ -339,6 +339,13 @@ static u64 access_perm(enum umbra_access access)
 	}
 }
 
+/* Is entry @idx a leaf that permits the access?  Caller holds mmu.lock. */
+static bool entry_permits(const struct shadow_page *sp, unsigned int idx,
+			  enum umbra_access access)
+{
+	return test_bit(idx, sp->used) && (sp->spt[idx] & access_perm(access));
+}
+
 /* The leaf is there already and permits the access: a stale TLB entry. */
 static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
 		     const struct umbra_fault_info *info)
@@ -353,7 +360,7 @@ static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
 		if (!test_bit(idx, sp->used))
 			break;
 		if (shadow_entry_leaf(sp, idx)) {
-			found = sp->spt[idx] & access_perm(info->access);
+			found = entry_permits(sp, idx, info->access);
 			break;
 		}
 		sp = shadow_child(vcpu, sp, idx);
@@ -369,8 +376,7 @@ static bool leaf_permits_access(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	bool ret;
 
 	spin_lock(&vcpu->mmu.lock);
-	ret = test_bit(idx, sp->used) &&
-	      (sp->spt[idx] & access_perm(info->access));
+	ret = entry_permits(sp, idx, info->access);
 	spin_unlock(&vcpu->mmu.lock);
 	return ret;
 }

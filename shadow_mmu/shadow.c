@@ -23,8 +23,7 @@
 /* Slots from here on hold the host's executable text (kernel, modules, BPF). */
 #define SW_END_SLOT	508
 
-/* The bits that make an entry a pointer to the next table. */
-static u64 make_link(const u64 *table)
+u64 shadow_make_link(const u64 *table)
 {
 	return (__pa(table) >> 12 << V_PTE_PPN_SHIFT) | V_PTE_V;
 }
@@ -184,7 +183,7 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		sp->gpt[idx] = gpte;
 	sp->next[idx] = child->id;
 	__set_bit(idx, sp->used);
-	WRITE_ONCE(sp->spt[idx], make_link(child->spt));
+	WRITE_ONCE(sp->spt[idx], shadow_make_link(child->spt));
 	spin_unlock(&vcpu->mmu.lock);
 }
 
@@ -248,10 +247,14 @@ static u8 view_key(struct umbra_vcpu *vcpu, enum umbra_view view)
 	return view | ((vcpu->cpu->sstatus & V_MXR) ? 0x80 : 0);
 }
 
+u64 shadow_make_satp(const u64 *root)
+{
+	return (umbra_host.satp_mode << V_SATP_MODE_SHIFT) | (__pa(root) >> 12);
+}
+
 static u64 hw_satp(const struct shadow_root *root)
 {
-	return (umbra_host.satp_mode << V_SATP_MODE_SHIFT) |
-	       (__pa(root->page->spt) >> 12);
+	return shadow_make_satp(root->page->spt);
 }
 
 void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root)
@@ -315,7 +318,7 @@ static struct shadow_root *root_make(struct umbra_vcpu *vcpu, u64 satp, u8 key)
 	root->key = key;
 	root->page = sp;
 	root->salt = 0;
-	sp->spt[mmu->sw_slot] = make_link(mmu->sw_tables[umbra_host.levels - 2]);
+	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]);
 	/* The page may have been a root before, and missed fences since. */
 	shadow_root_clear(vcpu, root);
 	return root;
@@ -585,7 +588,7 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 			pte_val(pfn_pte(pfn, __pgprot(flags | perm)));
 	}
 	for (int level = 1; level <= umbra_host.levels - 2; level++)
-		mmu->sw_tables[level][0] = make_link(mmu->sw_tables[level - 1]);
+		mmu->sw_tables[level][0] = shadow_make_link(mmu->sw_tables[level - 1]);
 	umbra_switch_place(vcpu, slot_va(mmu->sw_slot));
 }
 
@@ -632,7 +635,7 @@ void shadow_move_switcher(struct umbra_vcpu *vcpu)
 		shadow_entry_clear(vcpu, sp, new);
 		WRITE_ONCE(sp->spt[old], 0);
 		WRITE_ONCE(sp->spt[new],
-			   make_link(mmu->sw_tables[umbra_host.levels - 2]));
+			   shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]));
 	}
 	spin_unlock(&mmu->lock);
 	umbra_switch_place(vcpu, slot_va(new));

@@ -99,9 +99,6 @@ void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root);
 struct shadow_root *shadow_root_now(struct umbra_vcpu *vcpu);
 /* The switcher lies where the guest has a mapping: put it elsewhere. */
 void shadow_move_switcher(struct umbra_vcpu *vcpu);
-/* Shadow PTE for a host frame; perm of V_PTE_R, W, X. */
-u64 shadow_make_leaf(unsigned long pfn, u64 perm);
-
 /* Read one guest PTE; -EFAULT where no memory is. */
 int shadow_read_gpte(struct umbra_vcpu *vcpu, u64 gpa, u64 *pte);
 

@@ -121,6 +121,13 @@ struct umbra_mmu {
 	u64 *scratch;			/* a guest table being compared */
 };
 
+/* Hardware PTE of a U-mode leaf; perm of V_PTE_R, W, X. */
+u64 shadow_make_leaf(unsigned long pfn, u64 perm);
+/* ... and of a pointer to the next table. */
+u64 shadow_make_link(const u64 *table);
+/* Hardware satp of a root table. */
+u64 shadow_make_satp(const u64 *root);
+
 int umbra_mmu_create(struct umbra_vcpu *vcpu);
 void umbra_mmu_destroy(struct umbra_vcpu *vcpu);
 

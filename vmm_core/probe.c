@@ -40,17 +40,11 @@ struct probe {
 	u64 *code;
 };
 
-static u64 link_to(const u64 *table)
-{
-	return (__pa(table) >> PAGE_SHIFT << V_PTE_PPN_SHIFT) | V_PTE_V;
-}
-
 /* An address space with one page of code, and the switcher. */
 static int probe_build(struct probe *p)
 {
 	struct umbra_mmu *mmu = &p->vcpu->mmu;
 	int top = umbra_host.levels - 1;
-	u64 leaf = V_PTE_V | V_PTE_R | V_PTE_X | V_PTE_U | V_PTE_A;
 
 	p->code = (u64 *)get_zeroed_page(GFP_KERNEL);
 	if (!p->code)
@@ -62,13 +56,12 @@ static int probe_build(struct probe *p)
 		if (!p->tables[level])
 			return -ENOMEM;
 		p->tables[level][umbra_va_index(PROBE_VA, level)] = level ?
-			link_to(p->tables[level - 1]) :
-			pte_val(pfn_pte(__pa(p->code) >> PAGE_SHIFT,
-					__pgprot(leaf)));
+			shadow_make_link(p->tables[level - 1]) :
+			shadow_make_leaf(__pa(p->code) >> PAGE_SHIFT,
+					 V_PTE_R | V_PTE_X);
 	}
-	p->tables[top][mmu->sw_slot] = link_to(mmu->sw_tables[top - 1]);
-	p->vcpu->sw->entry_satp = (umbra_host.satp_mode << V_SATP_MODE_SHIFT) |
-				  __pa(p->tables[top]) >> PAGE_SHIFT;
+	p->tables[top][mmu->sw_slot] = shadow_make_link(mmu->sw_tables[top - 1]);
+	p->vcpu->sw->entry_satp = shadow_make_satp(p->tables[top]);
 	p->vcpu->sw->hw_sstatus = V_UXL_64 | V_SPIE;
 	flush_icache_all();
 	return 0;

@@ -295,7 +295,6 @@ static void take_requests(struct umbra_vcpu *vcpu)
 		vcpu->fence_i = true;
 	if (test_and_clear_bit(UMBRA_REQ_TIMER, &vcpu->requests))
 		umbra_timer_update(vcpu);
-	clear_bit(UMBRA_REQ_KICK, &vcpu->requests);
 }
 
 /* Sample the wires; take an interrupt if the rules say so. */
@@ -345,7 +344,6 @@ static void prepare_csrs(struct umbra_vcpu *vcpu)
 		       (V_ENVCFG_CBIE_FLUSH | V_ENVCFG_CBCFE | V_ENVCFG_CBZE);
 	sw->envcfg_flip = sw->has_senvcfg && sw->envcfg_u != sw->envcfg_s;
 	sw->hw_senvcfg = cpu->priv == UMBRA_PRIV_U ? sw->envcfg_u : sw->envcfg_s;
-	sw->ecall_hot = 1;
 }
 
 static void enter_guest(struct umbra_vcpu *vcpu)

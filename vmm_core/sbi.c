@@ -155,7 +155,6 @@ static bool remote_fence(struct umbra_vcpu *vcpu, u64 mask, u64 base, u64 start,
 
 /* --- extensions ------------------------------------------------------------------- */
 
-static const struct sbi_ext *find_ext(u64 id);
 static bool ext_available(struct umbra_vcpu *vcpu, u64 id);
 
 static void base_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)

@@ -53,7 +53,6 @@ CHECK(host_scounteren, SW_HOST_SCOUNTEREN);
 CHECK(nested, SW_NESTED);
 CHECK(time_offset, SW_TIME_OFFSET);
 CHECK(sc_slot, SW_SC_SLOT);
-CHECK(ecall_hot, SW_ECALL_HOT);
 CHECK(has_senvcfg, SW_HAS_SENVCFG);
 CHECK(envcfg_flip, SW_ENVCFG_FLIP);
 CHECK(envcfg_u, SW_ENVCFG_U);

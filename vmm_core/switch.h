@@ -71,8 +71,6 @@ struct umbra_switch {
 	u64 nested;
 	u64 time_offset;
 	u64 sc_slot;
-	u64 ecall_hot;
-	u64 unused;
 	u64 has_senvcfg;
 	u64 envcfg_flip;	/* vU and vS need different senvcfg */
 	u64 envcfg_u;

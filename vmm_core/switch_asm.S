@@ -205,8 +205,6 @@ sw_not_breakpoint:
 	/* ecall: from vU it goes to the guest's kernel, from vS to us. */
 	ld	t4, SW_PRIV(t6)
 	bnez	t4, sw_world_exit
-	ld	t4, SW_ECALL_HOT(t6)
-	beqz	t4, sw_world_exit
 	ld	t2, SW_ROOT_PRIV_S(t6)
 	beqz	t2, sw_world_exit
 	csrr	t4, sepc

@@ -52,11 +52,10 @@
 #define SW_NESTED		(584 - SW_SIZE)
 #define SW_TIME_OFFSET		(592 - SW_SIZE)
 #define SW_SC_SLOT		(600 - SW_SIZE)
-#define SW_ECALL_HOT		(608 - SW_SIZE)
-#define SW_HAS_SENVCFG		(624 - SW_SIZE)
-#define SW_ENVCFG_FLIP		(632 - SW_SIZE)
-#define SW_ENVCFG_U		(640 - SW_SIZE)
-#define SW_ENVCFG_S		(648 - SW_SIZE)
+#define SW_HAS_SENVCFG		(608 - SW_SIZE)
+#define SW_ENVCFG_FLIP		(616 - SW_SIZE)
+#define SW_ENVCFG_U		(624 - SW_SIZE)
+#define SW_ENVCFG_S		(632 - SW_SIZE)
 
 /* struct umbra_hot, one entry of the hot table */
 #define HOT_TAG			0

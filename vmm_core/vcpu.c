@@ -89,7 +89,6 @@ void umbra_vcpu_load(struct umbra_vcpu *vcpu)
 	preempt_notifier_register(&vcpu->preempt);
 	WRITE_ONCE(vcpu->host_cpu, cpu);
 	umbra_fpv_load(vcpu);
-	vcpu->loaded = true;
 	put_cpu();
 }
 
@@ -98,7 +97,6 @@ void umbra_vcpu_put(struct umbra_vcpu *vcpu)
 	preempt_disable();
 	umbra_fpv_put(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt);
-	vcpu->loaded = false;
 	preempt_enable();
 }
 

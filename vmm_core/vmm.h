@@ -50,7 +50,6 @@
 #define UMBRA_REQ_FENCE		2	/* vcpu->fences has work */
 #define UMBRA_REQ_FENCE_I	3	/* fence.i before running on */
 #define UMBRA_REQ_TIMER		4	/* the hrtimer fired: look at stimecmp */
-#define UMBRA_REQ_KICK		5	/* just come out and look */
 
 /* vcpu->mode */
 #define UMBRA_OUTSIDE		0
@@ -109,7 +108,7 @@ struct umbra_v {
 
 /* An MMIO load or store that user space has to complete. */
 struct umbra_pending_io {
-	enum { UMBRA_IO_NONE, UMBRA_IO_MMIO, UMBRA_IO_SBI, UMBRA_IO_CSR } kind;
+	enum { UMBRA_IO_NONE, UMBRA_IO_MMIO, UMBRA_IO_SBI } kind;
 	struct umbra_insn insn;
 	u64 gva;
 	u64 value;		/* bytes gathered so far, or to be written */
@@ -162,7 +161,6 @@ struct umbra_vcpu {
 	struct kvm_vcpu *stand_in;	/* for xfer_to_guest_mode_handle_work() */
 
 	struct preempt_notifier preempt;
-	bool loaded;
 	int host_cpu;
 	int last_hart;
 	bool fence_i;
