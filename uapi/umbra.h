@@ -88,6 +88,8 @@ struct umbra_mmio_windows {
  *	UART		ADDR [IRQ]			1 2 4 8 bytes, 8 bytes
  *	RTC		ADDR [IRQ]			4 bytes, 0x24 bytes
  *	FINISHER	ADDR				2 4 bytes, 4 KiB
+ *	ACLINT		ADDR HARTS [SSWI]		MSWI and SSWI 4 bytes,
+ *							MTIMER 4 8 bytes, 48 KiB
  *
  * UART, the stream: read() takes what the guest transmitted, write() feeds its
  * receiver; both block, or return EAGAIN under O_NONBLOCK; poll() says POLLIN
@@ -99,12 +101,17 @@ struct umbra_mmio_windows {
  * KVM_EXIT_SYSTEM_EVENT: pass is KVM_SYSTEM_EVENT_SHUTDOWN with data 0, fail
  * is KVM_SYSTEM_EVENT_CRASH with the guest's 16-bit code, reset is
  * KVM_SYSTEM_EVENT_RESET.
+ *
+ * ACLINT: as the SiFive CLINT, MSWI at 0, MTIMER at 0x4000, mtime at 0xbff8;
+ * SSWI is 16 KiB at an address of its own.  mtime is the CSR time of all harts,
+ * and writing it sets that.
  */
 #define UMBRA_DEV_TYPE_BASE		0x554d0000
 #define UMBRA_DEV_TYPE_PLIC		(UMBRA_DEV_TYPE_BASE + 0)
 #define UMBRA_DEV_TYPE_UART		(UMBRA_DEV_TYPE_BASE + 1)
 #define UMBRA_DEV_TYPE_RTC		(UMBRA_DEV_TYPE_BASE + 2)
 #define UMBRA_DEV_TYPE_FINISHER		(UMBRA_DEV_TYPE_BASE + 3)
+#define UMBRA_DEV_TYPE_ACLINT		(UMBRA_DEV_TYPE_BASE + 4)
 
 /* Attribute groups (struct kvm_device_attr.group). */
 #define UMBRA_DEV_GRP_CONFIG		0
@@ -118,8 +125,9 @@ struct umbra_mmio_windows {
 #define UMBRA_DEV_CONFIG_ADDR		0	/* gpa of the register file, a multiple of 8 */
 #define UMBRA_DEV_CONFIG_IRQ		1	/* PLIC source, 1..1023; 0: none; UART, RTC */
 #define UMBRA_DEV_CONFIG_SOURCES	2	/* PLIC: highest source, 1..1023; riscv,ndev */
-#define UMBRA_DEV_CONFIG_HARTS		3	/* PLIC: harts; at most 1024 contexts in all */
+#define UMBRA_DEV_CONFIG_HARTS		3	/* PLIC, ACLINT: harts; at most 1024 contexts in all */
 #define UMBRA_DEV_CONFIG_CONTEXTS	4	/* PLIC: contexts per hart: 2 = M,S; 1 = S */
+#define UMBRA_DEV_CONFIG_SSWI		5	/* ACLINT: gpa of SSWI, a multiple of 8; 0: none */
 
 /* UMBRA_DEV_GRP_CTRL: .addr is 0; set only. */
 

@@ -143,20 +143,21 @@ static int check_irq(struct umbra_bus *bus, struct umbra_vdev *dev)
 	return test_bit(irq, bus->irqs) ? -EEXIST : 0;
 }
 
-/* The current map with @dev added, or an ERR_PTR. */
-static struct umbra_map *map_with(struct umbra_bus *bus, struct umbra_vdev *dev)
+/* A copy of @old (NULL: empty) with a range of @dev added, or an ERR_PTR. */
+static struct umbra_map *map_add(const struct umbra_map *old,
+				 struct umbra_vdev *dev, u64 base, u32 span,
+				 u32 offset)
 {
-	struct umbra_map *old = rcu_dereference_protected(bus->map,
-						lockdep_is_held(&bus->lock));
 	struct umbra_range add = {
-		.base = dev->config[UMBRA_DEV_CONFIG_ADDR],
+		.base = base,
+		.last = base + span - 1,
 		.owner = dev,
+		.offset = offset,
 	};
 	unsigned int nr = old ? old->nr : 0;
 	struct umbra_map *map;
 	int ret;
 
-	add.last = add.base + dev->ops->span - 1;
 	if (add.last < add.base)
 		return ERR_PTR(-EINVAL);
 
@@ -170,6 +171,23 @@ static struct umbra_map *map_with(struct umbra_bus *bus, struct umbra_vdev *dev)
 		return ERR_PTR(ret);
 	}
 	return map;
+}
+
+/* The current map with all ranges of @dev added, or an ERR_PTR. */
+static struct umbra_map *map_with(struct umbra_bus *bus, struct umbra_vdev *dev)
+{
+	struct umbra_map *old = rcu_dereference_protected(bus->map,
+						lockdep_is_held(&bus->lock));
+	u64 second = dev->config[UMBRA_DEV_CONFIG_SSWI];
+	struct umbra_map *map, *both;
+
+	map = map_add(old, dev, dev->config[UMBRA_DEV_CONFIG_ADDR],
+		      dev->ops->span, 0);
+	if (IS_ERR(map) || !second)
+		return map;
+	both = map_add(map, dev, second, dev->ops->sswi_span, dev->ops->span);
+	kfree(map);
+	return both;
 }
 
 /**
@@ -235,6 +253,7 @@ int umbra_bus__access(struct umbra_bus *bus, u64 gpa, unsigned int len,
 	u64 last = gpa + len - 1;
 	struct umbra_vdev *dev;
 	struct umbra_range r;
+	u32 offset;
 	int ret;
 
 	if (!len || len > 8 || last < gpa || !lookup(bus, gpa, last, &r))
@@ -245,13 +264,14 @@ int umbra_bus__access(struct umbra_bus *bus, u64 gpa, unsigned int len,
 		return -EFAULT;
 
 	dev = r.owner;
+	offset = gpa - r.base + r.offset;
 	if (write) {
 		u64 in = *val & GENMASK_ULL(len * 8 - 1, 0);
 
-		return dev->ops->access(dev, gpa - r.base, len, true, &in);
+		return dev->ops->access(dev, offset, len, true, &in);
 	}
 	*val = 0;
-	ret = dev->ops->access(dev, gpa - r.base, len, false, val);
+	ret = dev->ops->access(dev, offset, len, false, val);
 	*val &= GENMASK_ULL(len * 8 - 1, 0);
 	return ret;
 }
@@ -266,6 +286,22 @@ bool umbra_bus__overlaps(struct umbra_bus *bus, u64 gpa, u64 size)
 	if (last < gpa)
 		last = U64_MAX;
 	return lookup(bus, gpa, last, &r);
+}
+
+void umbra_bus__time_changed(struct umbra_bus *bus)
+{
+	struct umbra_map *map;
+	unsigned int i;
+
+	rcu_read_lock();
+	map = rcu_dereference(bus->map);
+	for (i = 0; map && i < map->nr; i++) {
+		struct umbra_vdev *dev = map->range[i].owner;
+
+		if (dev->ops->time_changed)
+			dev->ops->time_changed(dev);
+	}
+	rcu_read_unlock();
 }
 
 static struct umbra_vdev *irqchip(struct umbra_bus *bus)

@@ -25,6 +25,7 @@ static const struct umbra_vdev_ops *const vdev_types[] = {
 	[UMBRA_DEV_TYPE_UART - UMBRA_DEV_TYPE_BASE] = &umbra_uart_ops,
 	[UMBRA_DEV_TYPE_RTC - UMBRA_DEV_TYPE_BASE] = &umbra_rtc_ops,
 	[UMBRA_DEV_TYPE_FINISHER - UMBRA_DEV_TYPE_BASE] = &umbra_finisher_ops,
+	[UMBRA_DEV_TYPE_ACLINT - UMBRA_DEV_TYPE_BASE] = &umbra_aclint_ops,
 };
 
 /*
@@ -41,6 +42,7 @@ static const struct {
 	[UMBRA_DEV_CONFIG_SOURCES] = { 1, UMBRA_PLIC_MAX_SOURCES, 1 },
 	[UMBRA_DEV_CONFIG_HARTS] = { 1, UMBRA_PLIC_MAX_CONTEXTS, 1 },
 	[UMBRA_DEV_CONFIG_CONTEXTS] = { 1, 2, 1 },
+	[UMBRA_DEV_CONFIG_SSWI] = { 0, U64_MAX, 8 },
 };
 
 u32 umbra_vdev__types(void)

@@ -12,7 +12,8 @@
  *	a device's own	spinlock_t: its register file; bottom halves off where
  *			a soft hrtimer takes it too
  *	the PLIC's	raw_spinlock_t, interrupts off: any context may raise a
- *			line; umbra_vm_set_external_irq() runs below it
+ *			line; umbra_vm_set_pin() runs below it
+ *	the ACLINT's	likewise; neither is taken below the other
  */
 #ifndef UMBRA_VDEV_DEVICE_H
 #define UMBRA_VDEV_DEVICE_H
@@ -25,7 +26,7 @@
 #include "../uapi/umbra.h"
 #include "vdev.h"
 
-#define UMBRA_DEV_NR_CONFIG	(UMBRA_DEV_CONFIG_CONTEXTS + 1)
+#define UMBRA_DEV_NR_CONFIG	(UMBRA_DEV_CONFIG_SSWI + 1)
 
 struct umbra_vdev_ops;
 
@@ -55,6 +56,8 @@ struct umbra_vdev {
  * struct umbra_vdev_ops - a kind of device
  * @name: of its file, as in /proc/PID/fd
  * @span: bytes of address space
+ * @sswi_span: bytes of a second range, where CONFIG attribute SSWI says; what
+ *	lies there has the offsets from @span on
  * @required: bit n: CONFIG attribute n must be set before INIT
  * @optional: bit n: CONFIG attribute n may be set; else it is 0
  * @ctrls: bit n: @ctrl takes CTRL attribute n; never INIT, which all have
@@ -66,6 +69,7 @@ struct umbra_vdev {
  *	again if INIT fails later and is repeated.  dev->lock is held
  * @stop: optional; the VM ends: no timer runs when this returns.  Other
  *	devices still exist
+ * @time_changed: optional; the guest's time was set.  Any context, may not sleep
  * @access: the guest's access, inside the span and naturally aligned; -EFAULT
  *	if it is of a kind that the device does not answer.  Process context
  * @set_irq: drive a line; any context
@@ -80,6 +84,7 @@ struct umbra_vdev {
 struct umbra_vdev_ops {
 	const char *name;
 	u32 span;
+	u32 sswi_span;
 	u32 required;
 	u32 optional;
 	u32 ctrls;
@@ -89,6 +94,7 @@ struct umbra_vdev_ops {
 	void (*free)(struct umbra_vdev *dev);
 	int (*prepare)(struct umbra_vdev *dev);
 	void (*stop)(struct umbra_vdev *dev);
+	void (*time_changed)(struct umbra_vdev *dev);
 	int (*access)(struct umbra_vdev *dev, u32 offset, unsigned int len,
 		      bool write, u64 *val);
 	int (*set_irq)(struct umbra_vdev *dev, u32 source, bool level);
@@ -109,6 +115,7 @@ extern const struct umbra_vdev_ops umbra_plic_ops;
 extern const struct umbra_vdev_ops umbra_uart_ops;
 extern const struct umbra_vdev_ops umbra_rtc_ops;
 extern const struct umbra_vdev_ops umbra_finisher_ops;
+extern const struct umbra_vdev_ops umbra_aclint_ops;
 
 /* bus.c */
 int umbra_bus__add(struct umbra_bus *bus, struct umbra_vdev *dev);

@@ -8,3 +8,4 @@ umbra-y += vdev/uart16550.o vdev/uart16550_dev.o
 umbra-y += vdev/plic.o vdev/plic_dev.o
 umbra-y += vdev/goldfish_rtc.o vdev/goldfish_rtc_dev.o
 umbra-y += vdev/finisher.o vdev/finisher_dev.o
+umbra-y += vdev/aclint.o vdev/aclint_dev.o

@@ -37,8 +37,8 @@ static void plic_set_pin(void *opaque, u32 context, bool level)
 	struct plic *plic = opaque;
 	bool machine = plic->modes == 2 && context % 2 == 0;
 
-	umbra_vm_set_external_irq(plic->dev.vm, context / plic->modes, machine,
-				  level);
+	umbra_vm_set_pin(plic->dev.vm, context / plic->modes,
+			 machine ? V_MEI : V_SEI, level);
 }
 
 static int plic_set_irq(struct umbra_vdev *dev, u32 source, bool level)

@@ -15,11 +15,13 @@
  * @base: first address
  * @last: last address, >= @base; so a range may end at the top of the space
  * @owner: what lies there
+ * @offset: what @base is to the owner
  */
 struct umbra_range {
 	u64 base;
 	u64 last;
 	void *owner;
+	u32 offset;
 };
 
 const struct umbra_range *umbra_range__find(const struct umbra_range *r,

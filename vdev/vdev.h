@@ -10,6 +10,7 @@
 #define UMBRA_VDEV_H
 
 #include "../vmm_core/base.h"
+#include "../vmm_core/csr_bits.h"
 
 struct umbra_vm;
 struct umbra_bus;
@@ -29,7 +30,7 @@ struct umbra_bus *umbra_bus__create(struct umbra_vm *vm);
  * Destroys every device.  Called when the last reference on the VM is gone
  * (each device fd holds one), no vCPU runs, and nothing is left that may call
  * umbra_bus__set_irq() or __pulse_irq(): irqfds are shut down before.  May
- * sleep, and may still call umbra_vm_set_external_irq().
+ * sleep, and may still call umbra_vm_set_pin().
  */
 void umbra_bus__destroy(struct umbra_bus *bus);
 
@@ -66,6 +67,9 @@ int umbra_bus__set_irq(struct umbra_bus *bus, u32 gsi, bool level);
  */
 int umbra_bus__pulse_irq(struct umbra_bus *bus, u32 gsi);
 
+/* umbra_vm_time() jumps: timers that wait for it are set anew.  Any context. */
+void umbra_bus__time_changed(struct umbra_bus *bus);
+
 /* Bit n: type UMBRA_DEV_TYPE_BASE + n exists. */
 u32 umbra_vdev__types(void);
 
@@ -85,13 +89,28 @@ void umbra_vm_put(struct umbra_vm *vm);
 struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm);
 
 /*
- * Drive a hart's external interrupt pin (mip.SEIP, or mip.MEIP when @machine)
- * Any context, and always with interrupts off and the PLIC's raw spinlock
- * held, which is what keeps changes in order: no spinlock_t below it, no call
- * back into the bus.  A hart that does not exist is ignored.
+ * Drive an interrupt pin of a hart: V_SEI, V_MEI, V_MSI or V_MTI of its mip.
+ * Any context, and always with interrupts off and the raw spinlock of the one
+ * device held that drives this pin, which is what keeps changes in order: no
+ * spinlock_t below it, no call back into the bus.  A hart that does not exist
+ * is ignored.
  */
-void umbra_vm_set_external_irq(struct umbra_vm *vm, u32 hart, bool machine,
-			       bool level);
+void umbra_vm_set_pin(struct umbra_vm *vm, u32 hart, u64 pin, bool level);
+
+/* Set a hart's mip.SSIP; the same rules. */
+void umbra_vm_raise_ssip(struct umbra_vm *vm, u32 hart);
+
+/* The guest's time, as its CSR time has it.  Any context. */
+u64 umbra_vm_time(struct umbra_vm *vm);
+
+/*
+ * Set it.  Process context, no lock held.  What waits for a time is told; when
+ * this returns no hart sees the old one any more.
+ */
+void umbra_vm_set_time(struct umbra_vm *vm, u64 time);
+
+/* How long @ticks of it take: rounded up, and at most a century. */
+u64 umbra_vm_ticks_to_ns(u64 ticks);
 
 /*
  * End the guest: the vCPU whose access is being handled returns to user space

@@ -50,8 +50,11 @@
 
 /* sie and sip (section 10.1.3). */
 #define V_SSI			0x002UL
+#define V_MSI			0x008UL
 #define V_STI			0x020UL
+#define V_MTI			0x080UL
 #define V_SEI			0x200UL
+#define V_MEI			0x800UL
 #define V_IRQ_MASK		(V_SSI | V_STI | V_SEI)
 
 /* Exception codes (section 10.1.8). */

@@ -227,7 +227,7 @@ static int timer_set(struct umbra_vcpu *vcpu, u64 num, u64 val)
 	case KVM_REG_RISCV_TIMER_REG(frequency):
 		return val == umbra_host.timebase ? 0 : -EINVAL;
 	case KVM_REG_RISCV_TIMER_REG(time):
-		vcpu->vm->time_delta += val - umbra_guest_time(vcpu);
+		umbra_vm_set_time(vcpu->vm, val);
 		return 0;
 	case KVM_REG_RISCV_TIMER_REG(compare):
 		vcpu->cpu->stimecmp = val;

@@ -11,14 +11,33 @@
 #include "trace.h"
 #include "vmm.h"
 
-u64 umbra_guest_time(struct umbra_vcpu *vcpu)
+u64 umbra_vm_time(struct umbra_vm *vm)
 {
-	return get_cycles64() + vcpu->vm->time_delta;
+	return get_cycles64() + READ_ONCE(vm->time_delta);
 }
 
-static u64 ticks_to_ns(u64 ticks)
+u64 umbra_guest_time(struct umbra_vcpu *vcpu)
 {
-	return mul_u64_u64_div_u64(ticks, NSEC_PER_SEC, umbra_host.timebase);
+	return umbra_vm_time(vcpu->vm);
+}
+
+void umbra_vm_set_time(struct umbra_vm *vm, u64 time)
+{
+	WRITE_ONCE(vm->time_delta, time - get_cycles64());
+	umbra_vm_request_all(vm, UMBRA_REQ_TIMER);
+	umbra_bus__time_changed(vm->bus);
+}
+
+/* ~0 is how Linux says never; a century is near enough. */
+static u64 far_ticks(void)
+{
+	return umbra_host.timebase * 3600ULL * 24 * 36500;
+}
+
+u64 umbra_vm_ticks_to_ns(u64 ticks)
+{
+	return mul_u64_u64_div_u64(min(ticks, far_ticks()), NSEC_PER_SEC,
+				   umbra_host.timebase) + 1;
 }
 
 static enum hrtimer_restart expired(struct hrtimer *timer)
@@ -49,20 +68,20 @@ void umbra_timer_destroy(struct umbra_vcpu *vcpu)
 
 void umbra_timer_update(struct umbra_vcpu *vcpu)
 {
-	u64 now = umbra_guest_time(vcpu);
+	u64 delta = READ_ONCE(vcpu->vm->time_delta);
+	u64 now = get_cycles64() + delta;
 	u64 cmp = vcpu->cpu->stimecmp;
 
 	umbra_vcpu_set_pin(vcpu, V_STI, now >= cmp);
-	if (now >= cmp || vcpu->timer_armed == cmp)
+	if (now >= cmp || vcpu->timer_armed == cmp - delta)
 		return;
 	if (vcpu->timer_armed != ~0ULL)
 		hrtimer_cancel(&vcpu->timer);
 	vcpu->timer_armed = ~0ULL;
-	/* ~0 is how Linux says never; a century is near enough. */
-	if (cmp - now > umbra_host.timebase * 3600ULL * 24 * 36500)
+	if (cmp - now > far_ticks())
 		return;
-	vcpu->timer_armed = cmp;
+	vcpu->timer_armed = cmp - delta;
 	hrtimer_start(&vcpu->timer,
-		      ktime_add_ns(ktime_get(), ticks_to_ns(cmp - now)),
+		      ktime_add_ns(ktime_get(), umbra_vm_ticks_to_ns(cmp - now)),
 		      HRTIMER_MODE_ABS_HARD);
 }

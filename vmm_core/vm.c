@@ -139,14 +139,20 @@ struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm)
 	return vm->bus;
 }
 
-void umbra_vm_set_external_irq(struct umbra_vm *vm, u32 hart, bool machine,
-			       bool level)
+void umbra_vm_set_pin(struct umbra_vm *vm, u32 hart, u64 pin, bool level)
 {
 	struct umbra_vcpu *vcpu = umbra_vm_vcpu(vm, hart);
 
-	/* Guests in S-mode have no machine contexts. */
-	if (vcpu && !machine)
-		umbra_vcpu_set_pin(vcpu, V_SEI, level);
+	if (vcpu)
+		umbra_vcpu_set_pin(vcpu, pin, level);
+}
+
+void umbra_vm_raise_ssip(struct umbra_vm *vm, u32 hart)
+{
+	struct umbra_vcpu *vcpu = umbra_vm_vcpu(vm, hart);
+
+	if (vcpu)
+		umbra_vcpu_request(vcpu, UMBRA_REQ_SSIP);
 }
 
 void umbra_vm_system_event(struct umbra_vm *vm, u32 type, u64 data)

@@ -177,7 +177,7 @@ struct umbra_vcpu {
 	bool v_live;			/* the registers hold the guest's */
 
 	struct hrtimer timer;
-	u64 timer_armed;	/* stimecmp the hrtimer stands for, ~0: none */
+	u64 timer_armed;	/* host time the hrtimer stands for, ~0: none */
 
 	spinlock_t hsm_lock;		/* hsm, start_* */
 	enum umbra_hsm hsm;

@@ -67,7 +67,7 @@ TEST(capabilities)
 		/* Numbers that mean nothing. */
 		{ 0xffff, 0 }, { 0x7fffffff, 0 }, { ~0u, 0 },
 		{ UMBRA_CAP_VDEV - 1, 0 }, { 0x554d42ff, 0 },
-		{ UMBRA_CAP_VDEV, 0xf }, { UMBRA_CAP_MMIO_WINDOWS, 64 },
+		{ UMBRA_CAP_VDEV, 0x1f }, { UMBRA_CAP_MMIO_WINDOWS, 64 },
 	};
 	int cap;
 
@@ -1037,6 +1037,136 @@ TEST(device_use)
 	       "finisher: expected a crash with code 0x41, seen %s", exit_text(&vcpu, ret));
 	EXPECT_EQ(2, read(uart, buf, sizeof(buf)), "read of the UART");
 	EXPECT(!strcmp(buf, "hi"), "UART: expected 'hi', seen '%s'", buf);
+}
+
+GUEST(aclint,
+      "	.option	norvc\n"
+      GUEST_PORT
+      "	lla	t0, 9f\n"
+      "	csrw	stvec, t0\n"
+      "	li	s1, 0x2000000\n"
+      "	li	s2, 0x2004000\n"
+      "	li	s3, 0x200bff8\n"
+      "	li	s4, 0x2f00000\n"
+      /* MSIP of hart 0, and of a hart that is not there. */
+      "	li	a0, 1\n"
+      "	sw	a0, 0(s1)\n"
+      "	lwu	a0, 0(s1)\n"
+      TELL("a0")
+      "	li	a0, 1\n"
+      "	sw	a0, 4(s1)\n"
+      "	lwu	a0, 4(s1)\n"
+      TELL("a0")
+      /* mtime is the CSR time. */
+      "	rdtime	a1\n"
+      "	ld	a0, 0(s3)\n"
+      "	rdtime	a2\n"
+      "	sltu	a1, a0, a1\n"
+      "	sltu	a2, a2, a0\n"
+      "	or	a0, a1, a2\n"
+      TELL("a0")
+      /* A timer interrupt for machine mode; a guest in S-mode sees none. */
+      "	li	a0, 12345\n"
+      "	sd	a0, 0(s2)\n"
+      "	ld	a0, 0(s2)\n"
+      TELL("a0")
+      "	csrr	a0, sip\n"
+      TELL("a0")
+      /* SSWI. */
+      "	li	a0, 1\n"
+      "	sw	a0, 0(s4)\n"
+      "	csrr	a0, sip\n"
+      TELL("a0")
+      "	lwu	a0, 0(s4)\n"
+      TELL("a0")
+      /* Set the time. */
+      "	li	a0, 0x1234567890\n"
+      "	sd	a0, 0(s3)\n"
+      "	rdtime	a1\n"
+      "	sub	a0, a1, a0\n"
+      TELL("a0")
+      /* A timer that is ten seconds away, and then no more. */
+      "	rdtime	a0\n"
+      "	li	a1, 100000000\n"
+      "	add	a0, a0, a1\n"
+      "	csrw	0x14d, a0\n"
+      "	li	t0, 0x20\n"
+      "	csrw	sie, t0\n"
+      "	li	a1, 100000\n"
+      "	sub	a1, a0, a1\n"
+      "	sd	a1, 0(s3)\n"
+      "	wfi\n"
+      "	csrr	a0, sip\n"
+      "	andi	a0, a0, 0x20\n"
+      TELL("a0")
+      /* And the other way: what has come is in the future again. */
+      "	sd	zero, 0(s3)\n"
+      "	csrr	a0, sip\n"
+      "	andi	a0, a0, 0x20\n"
+      TELL("a0")
+      /* Widths that the device does not answer. */
+      "	lb	a0, 0(s1)\n"
+      "	ld	a0, 0(s1)\n"
+      "	sd	zero, 0(s4)\n"
+      "	lh	a0, 0(s3)\n"
+      "	lw	a0, 4(s3)\n"
+      TELL("a0")
+      STOP
+      "	.balign 4\n"
+      "9:	csrr	a0, scause\n"
+      TELL("a0")
+      "	csrr	t0, sepc\n"
+      "	addi	t0, t0, 4\n"
+      "	csrw	sepc, t0\n"
+      "	sret\n");
+
+TEST(device_aclint)
+{
+	int aclint, second;
+	u64 val;
+
+	start();
+	aclint = new_device(UMBRA_DEV_TYPE_ACLINT);
+	ASSERT(aclint >= 0, "ACLINT: expected a file descriptor, seen %m");
+	EXPECT_ERRNO(EINVAL, init(aclint));
+	EXPECT_ERRNO(ENXIO, config(aclint, UMBRA_DEV_CONFIG_IRQ, 1));
+	EXPECT_ERRNO(EINVAL, config(aclint, UMBRA_DEV_CONFIG_HARTS, 0));
+	EXPECT_ERRNO(EINVAL, config(aclint, UMBRA_DEV_CONFIG_HARTS, 1025));
+	EXPECT_ERRNO(EINVAL, config(aclint, UMBRA_DEV_CONFIG_SSWI, 0x2f00004));
+	ASSERT_ERRNO(0, config(aclint, UMBRA_DEV_CONFIG_ADDR, 0x2000000));
+	ASSERT_ERRNO(0, config(aclint, UMBRA_DEV_CONFIG_HARTS, 1));
+	/* Over itself, and over the end. */
+	ASSERT_ERRNO(0, config(aclint, UMBRA_DEV_CONFIG_SSWI, 0x200bff8));
+	EXPECT_ERRNO(EEXIST, init(aclint));
+	ASSERT_ERRNO(0, config(aclint, UMBRA_DEV_CONFIG_SSWI, ~0ull << 13));
+	EXPECT_ERRNO(EINVAL, init(aclint));
+	ASSERT_ERRNO(0, config(aclint, UMBRA_DEV_CONFIG_SSWI, 0x2f00000));
+	ASSERT_ERRNO(0, init(aclint));
+	second = new_device(UMBRA_DEV_TYPE_FINISHER);
+	ASSERT_ERRNO(0, config(second, UMBRA_DEV_CONFIG_ADDR, 0x2f03ff8));
+	EXPECT_ERRNO(EEXIST, init(second));
+	close(aclint);
+
+	vm_load(&vm, RAM_BASE, aclint);
+	EXPECT_EQ(1, run_told(&vcpu), "MSIP of hart 0");
+	EXPECT_EQ(0, run_told(&vcpu), "MSIP of a hart that does not exist");
+	EXPECT_EQ(0, run_told(&vcpu), "mtime between two reads of time: 0 for yes");
+	EXPECT_EQ(12345, run_told(&vcpu), "mtimecmp");
+	EXPECT_EQ(0, run_told(&vcpu), "sip with MSIP and MTIP pending");
+	EXPECT_EQ(IRQ_SOFT, run_told(&vcpu), "sip after SETSSIP");
+	EXPECT_EQ(0, run_told(&vcpu), "SETSSIP reads");
+	val = run_told(&vcpu);
+	EXPECT(val < 10000000000, "time since it was set: expected less than 1000 s, seen %llu ticks",
+	       (unsigned long long)val);
+	alarm(8);
+	EXPECT_EQ(IRQ_TIMER, run_told(&vcpu), "STIP, brought near by mtime");
+	alarm(0);
+	EXPECT_EQ(0, run_told(&vcpu), "STIP, moved away by mtime");
+	EXPECT_EQ(5, run_told(&vcpu), "scause of a byte load from MSIP");
+	EXPECT_EQ(5, run_told(&vcpu), "scause of a double load from MSIP");
+	EXPECT_EQ(7, run_told(&vcpu), "scause of a double store to SETSSIP");
+	EXPECT_EQ(5, run_told(&vcpu), "scause of a half load from mtime");
+	EXPECT_EQ(0, run_told(&vcpu), "upper half of mtime after 0 was written");
 }
 
 HARNESS_MAIN

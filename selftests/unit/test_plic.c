@@ -88,6 +88,23 @@ UNIT_TEST(interrupt_flow)
 	expect_eq(rd(CLAIM(1)), 0);
 }
 
+/* M and S contexts of a hart are targets of their own. */
+UNIT_TEST(machine_and_supervisor_contexts)
+{
+	start_virt();
+	wr(11 * 4, 1);
+	wr(ENABLE(2), 1 << 11);
+	level(11, true);
+	expect(pins[2] && !pins[0] && !pins[1] && !pins[3]);
+	level(10, true);
+	expect(pins[2] && pins[1] && !pins[0] && !pins[3]);
+	expect_eq(rd(CLAIM(3)), 0);
+	expect_eq(rd(CLAIM(0)), 0);
+	expect_eq(rd(CLAIM(2)), 11);
+	expect_eq(rd(CLAIM(1)), 10);
+	expect(!pins[1] && !pins[2]);
+}
+
 UNIT_TEST(level_still_high_pends_again_on_completion)
 {
 	start_virt();
