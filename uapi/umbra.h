@@ -39,6 +39,11 @@
  * before the vCPU's first run; its initial value is the default mode.
  */
 #define UMBRA_CAP_MMU_MODES		0x554d4203
+/*
+ * 1: KVM_ENABLE_CAP on the VM, args[0] = 1, before the first vCPU: its harts
+ * have M-mode and start in it.
+ */
+#define UMBRA_CAP_M_MODE		0x554d4204
 
 /**
  * struct umbra_mmio_window - one range of gpa that user space emulates

@@ -3,7 +3,9 @@
  * `umbra run`: build the machine, run it, say how it ended.
  *
  * A reset of the guest is the same as ending it and building it again, from
- * reading the kernel on: nothing of the old one is left to be forgotten.
+ * reading the kernel on: nothing of the old one is left to be forgotten.  But a
+ * machine with an M-mode keeps its RAM, as QEMU's does: only what was loaded is
+ * loaded again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,18 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <libfdt.h>
 
+#include "boot.h"
 #include "cmd.h"
 #include "console.h"
 #include "devices.h"
 #include "fdt.h"
-#include "image.h"
 #include "kvm.h"
 #include "memory.h"
+#include "mrom.h"
 #include "options.h"
 #include "stats.h"
 #include "vcpu.h"
@@ -34,94 +38,24 @@ struct guest {
 	struct machine machine;
 	struct vm vm;
 	struct devices devices;
-	u8 *kernel;		/* the file, unpacked */
-	struct image image;
-	int initrd_fd;			/* -1: none */
-	u64 initrd_size;
+	struct boot boot;
+	u8 *mrom;		/* MROM_SIZE bytes; NULL: there is none */
 };
-
-/* ---- files -------------------------------------------------------------- */
-
-/* Before anything is made: a wrong file is the most common mistake. */
-static int open_files(struct guest *g)
-{
-	const struct run_options *opt = g->opt;
-	char why[IMAGE_WHY];
-	size_t len;
-	int ret;
-
-	if (opt->kernel) {
-		ret = read_file("kernel", opt->kernel, &g->kernel, &len);
-		if (ret)
-			return ret;
-		ret = image_unpack(&g->kernel, &len, opt->memory, why);
-		if (!ret)
-			ret = image_parse(g->kernel, len, RAM_BASE, opt->memory,
-					  &g->image, why);
-		if (ret)
-			return fail(ret, "kernel '%s': %s", opt->kernel, why);
-	} else {
-		g->image.end = RAM_BASE;
-	}
-
-	if (opt->initrd) {
-		ret = open_input("initrd", opt->initrd, &g->initrd_fd,
-				 &g->initrd_size);
-		if (ret) {
-			g->initrd_fd = -1;
-			return ret;
-		}
-		if (!g->initrd_size)
-			return fail(STATUS_DATA, "initrd '%s': the file is empty; copy it again",
-				    opt->initrd);
-	}
-	return 0;
-}
-
-static int load_files(struct guest *g)
-{
-	const struct machine *m = &g->machine;
-	int ret;
-
-	for (unsigned int i = 0; i < g->image.nr_segments; i++) {
-		const struct image_segment *s = &g->image.segments[i];
-		void *to = ram_ptr(&g->vm.ram, s->gpa, s->memsz);
-
-		if (!to)
-			return fail(STATUS_DATA, "kernel '%s': does not fit guest memory; give more --memory",
-				    g->opt->kernel);
-		/* RAM is zero already: the rest of memsz needs nothing. */
-		memcpy(to, g->kernel + s->offset, s->filesz);
-	}
-	free(g->kernel);
-	g->kernel = NULL;
-
-	if (g->initrd_fd >= 0) {
-		ret = read_full(g->initrd_fd,
-				ram_ptr(&g->vm.ram, m->initrd_start,
-					g->initrd_size), g->initrd_size);
-		if (ret)
-			return fail(STATUS_NOINPUT, "initrd '%s': cannot read it: %s",
-				    g->opt->initrd, ret == -ENODATA ?
-				    "it shrank while being read" :
-				    strerror(-ret));
-	}
-	return 0;
-}
 
 /* ---- device tree -------------------------------------------------------- */
 
 static int make_layout(struct guest *g)
 {
+	const struct boot *b = &g->boot;
 	char mem[32], initrd[32], kernel[32];
 
-	if (!machine_layout(&g->machine, g->image.end, g->initrd_size,
+	if (!machine_layout(&g->machine, b->end, b->initrd_size,
 			    fdt_bound(&g->machine)))
 		return 0;
 	return fail(STATUS_DATA, "kernel (%s) and initrd (%s) do not fit the guest's memory of %s; give more --memory",
-		    format_size(ALIGN_UP(g->image.end - RAM_BASE, KIB), kernel,
+		    format_size(ALIGN_UP(b->end - RAM_BASE, KIB), kernel,
 				sizeof(kernel)),
-		    format_size(ALIGN_UP(g->initrd_size, KIB), initrd,
+		    format_size(ALIGN_UP(b->initrd_size, KIB), initrd,
 				sizeof(initrd)),
 		    format_size(g->machine.ram_size, mem, sizeof(mem)));
 }
@@ -211,6 +145,7 @@ static int build(struct guest *g)
 	struct vm *vm = &g->vm;
 	int ret;
 
+	m->m_mode = opt->bios;
 	m->ram_size = opt->memory;
 	m->nr_cpus = opt->cpus;
 	m->nr_uarts = 1 + opt->nr_serial;
@@ -220,7 +155,7 @@ static int build(struct guest *g)
 		return fail(STATUS_SYSTEM, "the host gives no random numbers: %s",
 			    strerror(errno));
 
-	ret = open_files(g);
+	ret = boot_open(&g->boot, opt);
 	if (ret)
 		return ret;
 	ret = make_layout(g);
@@ -232,9 +167,16 @@ static int build(struct guest *g)
 	ret = kvm_create_vm(vm->kvm_fd, &vm->vm_fd);
 	if (ret)
 		return ret;
-	ret = ram_alloc(&vm->ram, RAM_BASE, m->ram_size);
-	if (ret)
-		return ret;
+	if (m->m_mode) {
+		ret = kvm_enable_m_mode(vm->kvm_fd, vm->vm_fd);
+		if (ret)
+			return ret;
+	}
+	if (!vm->ram.hva) {
+		ret = ram_alloc(&vm->ram, RAM_BASE, m->ram_size);
+		if (ret)
+			return ret;
+	}
 	ret = ram_register(&vm->ram, vm->vm_fd);
 	if (ret)
 		return ret;
@@ -244,26 +186,57 @@ static int build(struct guest *g)
 	return create_vcpus(g);
 }
 
+static int make_mrom(struct guest *g)
+{
+	struct mrom_boot boot = {
+		.start = boot_entry(&g->boot),
+		.dtb = g->machine.dtb_addr,
+		.next = boot_next(&g->boot),
+	};
+	void *rom;
+	int ret;
+
+	rom = mmap(NULL, MROM_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (rom == MAP_FAILED)
+		return fail(STATUS_SYSTEM, "no memory for the reset ROM; free some");
+	g->mrom = rom;
+	mrom_build(g->mrom, &boot);
+	ret = rom_register(SLOT_MROM, MROM_BASE, g->mrom, MROM_SIZE,
+			   g->vm.vm_fd);
+	if (ret)
+		return fail(STATUS_UNAVAILABLE, "the module refuses the reset ROM: %s; do module and launcher belong together? (`umbra check`)",
+			    strerror(-ret));
+	return 0;
+}
+
+static int reset_vcpus(struct guest *g)
+{
+	struct vm *vm = &g->vm;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
+		ret = g->machine.m_mode ?
+		      vcpu_reset_machine(&vm->vcpus[i], MROM_BASE) :
+		      vcpu_reset(&vm->vcpus[i], boot_entry(&g->boot),
+				 g->machine.dtb_addr);
+	return ret;
+}
+
 static int load(struct guest *g)
 {
 	struct vm *vm = &g->vm;
 	size_t dtb_size = fdt_bound(&g->machine);
 	int ret;
 
-	ret = load_files(g);
-	if (ret)
-		return ret;
-	ret = make_dtb(g, ram_ptr(&vm->ram, g->machine.dtb_addr, dtb_size),
-		       dtb_size);
-	if (ret)
-		return ret;
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		ret = vcpu_reset(&vm->vcpus[i], g->image.entry,
-				 g->machine.dtb_addr);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	ret = boot_load(&g->boot, &g->machine, &vm->ram);
+	if (!ret)
+		ret = make_dtb(g, ram_ptr(&vm->ram, g->machine.dtb_addr,
+					  dtb_size), dtb_size);
+	if (!ret && g->machine.m_mode)
+		ret = make_mrom(g);
+	boot_close(&g->boot);
+	return ret ? ret : reset_vcpus(g);
 }
 
 static void destroy(struct guest *g)
@@ -281,9 +254,9 @@ static void destroy(struct guest *g)
 	if (vm->kvm_fd >= 0)
 		close(vm->kvm_fd);
 	ram_free(&vm->ram);
-	if (g->initrd_fd >= 0)
-		close(g->initrd_fd);
-	free(g->kernel);
+	if (g->mrom)
+		munmap(g->mrom, MROM_SIZE);
+	boot_close(&g->boot);
 	pthread_mutex_destroy(&vm->lock);
 }
 
@@ -328,16 +301,20 @@ static int guest_status(u64 code)
 	return code > 255 ? 255 : (int)code;
 }
 
-/* One life of the guest.  @again: it asked to be started again. */
+/*
+ * One life of the guest.  @again: it asked to be started again.  @ram: what is
+ * left of the one before, and is left for the next.
+ */
 static int run_once(const struct run_options *opt, struct console *con,
-		    bool *again)
+		    struct guest_ram *ram, bool *again)
 {
 	struct guest guest = {
 		.opt = opt,
-		.initrd_fd = -1,
+		.boot = BOOT_NONE,
 		.vm = {
 			.kvm_fd = -1,
 			.vm_fd = -1,
+			.ram = *ram,
 			.console = con,
 			.want_registers = opt->registers,
 			.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -346,6 +323,7 @@ static int run_once(const struct run_options *opt, struct console *con,
 	int ret;
 
 	*again = false;
+	memset(ram, 0, sizeof(*ram));
 	ret = build(g);
 	if (ret || opt->dump_dtb) {
 		if (!ret)
@@ -372,6 +350,11 @@ static int run_once(const struct run_options *opt, struct console *con,
 		break;
 	case VM_RESET:
 		*again = !opt->no_reboot;
+		if (*again && g->machine.m_mode) {
+			*ram = g->vm.ram;
+			ram->used = true;
+			memset(&g->vm.ram, 0, sizeof(g->vm.ram));
+		}
 		break;
 	case VM_DIED:
 		write_full(STDERR_FILENO, g->vm.report, strlen(g->vm.report));
@@ -390,6 +373,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct run_options opt;
 	static struct console con;
+	struct guest_ram ram = { 0 };
 	bool again;
 	int ret;
 
@@ -401,13 +385,13 @@ int cmd_run(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (opt.dump_dtb)
-		return run_once(&opt, NULL, &again);
+		return run_once(&opt, NULL, &ram, &again);
 
 	ret = console_open(&con, opt.serial, opt.nr_serial);
 	if (ret)
 		goto out;
 	do {
-		ret = run_once(&opt, &con, &again);
+		ret = run_once(&opt, &con, &ram, &again);
 	} while (again);
 out:
 	console_close(&con);

@@ -15,6 +15,7 @@
 
 static const u32 vdev_type[] = {
 	[VDEV_PLIC]	= UMBRA_DEV_TYPE_PLIC,
+	[VDEV_ACLINT]	= UMBRA_DEV_TYPE_ACLINT,
 	[VDEV_FINISHER]	= UMBRA_DEV_TYPE_FINISHER,
 	[VDEV_RTC]	= UMBRA_DEV_TYPE_RTC,
 	[VDEV_UART]	= UMBRA_DEV_TYPE_UART,
@@ -52,18 +53,16 @@ static int configure(const struct vdev_desc *d, const struct machine *m, int fd)
 	if (!ret && d->irq)
 		ret = set_config(d, fd, UMBRA_DEV_CONFIG_IRQ, "the interrupt",
 				 d->irq);
-	if (d->kind == VDEV_PLIC) {
-		if (!ret)
-			ret = set_config(d, fd, UMBRA_DEV_CONFIG_SOURCES,
-					 "the sources", PLIC_SOURCES);
-		if (!ret)
-			ret = set_config(d, fd, UMBRA_DEV_CONFIG_HARTS,
-					 "the harts", m->nr_cpus);
-		if (!ret)
-			ret = set_config(d, fd, UMBRA_DEV_CONFIG_CONTEXTS,
-					 "the contexts",
-					 PLIC_CONTEXTS_PER_HART);
-	}
+	if (!ret && (d->kind == VDEV_PLIC || d->kind == VDEV_ACLINT))
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_HARTS, "the harts",
+				 m->nr_cpus);
+	if (!ret && d->kind == VDEV_PLIC)
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_SOURCES,
+				 "the sources", PLIC_SOURCES);
+	/* M and S; or S alone, where there is no M-mode to interrupt. */
+	if (!ret && d->kind == VDEV_PLIC)
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_CONTEXTS,
+				 "the contexts", m->m_mode ? 2 : 1);
 	if (!ret && ioctl(fd, KVM_SET_DEVICE_ATTR, &init) < 0)
 		ret = refused(d, "the start");
 	return ret;

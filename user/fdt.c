@@ -17,7 +17,10 @@
 #include "fdt.h"
 
 /* Interrupt causes of a hart, as <riscv,cpu-intc> numbers them. */
+#define IRQ_M_SOFT	3
+#define IRQ_M_TIMER	7
 #define IRQ_S_EXT	9
+#define IRQ_M_EXT	11
 
 enum {
 	PHANDLE_FINISHER = 1,
@@ -112,7 +115,9 @@ static void prop_irq(struct writer *w, const struct vdev_desc *d)
 static void write_chosen(struct writer *w, const struct machine *m)
 {
 	begin(w, "chosen");
-	prop_str(w, "stdout-path", "serial0:115200n8");
+	/* Firmware is not sure to know aliases and options. */
+	prop_str(w, "stdout-path",
+		 m->m_mode ? "/soc/serial@10000000" : "serial0:115200n8");
 	if (m->bootargs)
 		prop_str(w, "bootargs", m->bootargs);
 	if (m->initrd_end > m->initrd_start) {
@@ -209,12 +214,48 @@ static void write_cpus(struct writer *w, const struct machine *m)
 	end(w);
 }
 
-static void write_plic(struct writer *w, const struct machine *m,
-		       const struct vdev_desc *d)
+/*
+ * interrupts-extended: for each hart its interrupt @first, unless that is 0,
+ * and @second.
+ */
+static void prop_hart_irqs(struct writer *w, const struct machine *m, u32 first,
+			   u32 second)
 {
+	int cells = (first ? 4 : 2) * (int)m->nr_cpus;
 	void *where = NULL;
 	fdt32_t *cell;
 
+	if (!w->err)
+		keep(w, fdt_property_placeholder(w->fdt, "interrupts-extended",
+						 cells * (int)sizeof(fdt32_t),
+						 &where));
+	if (w->err)
+		return;
+	cell = where;
+	for (unsigned int i = 0; i < m->nr_cpus; i++) {
+		if (first) {
+			*cell++ = cpu_to_fdt32(phandle_intc(i));
+			*cell++ = cpu_to_fdt32(first);
+		}
+		*cell++ = cpu_to_fdt32(phandle_intc(i));
+		*cell++ = cpu_to_fdt32(second);
+	}
+}
+
+static void write_aclint(struct writer *w, const struct machine *m,
+			 const struct vdev_desc *d)
+{
+	begin(w, "clint@%" PRIx64, d->base);
+	prop(w, "compatible", "sifive,clint0\0riscv,clint0",
+	     sizeof("sifive,clint0\0riscv,clint0"));
+	prop_reg(w, d->base, d->size);
+	prop_hart_irqs(w, m, IRQ_M_SOFT, IRQ_M_TIMER);
+	end(w);
+}
+
+static void write_plic(struct writer *w, const struct machine *m,
+		       const struct vdev_desc *d)
+{
 	begin(w, "plic@%" PRIx64, d->base);
 	prop(w, "compatible", "sifive,plic-1.0.0\0riscv,plic0",
 	     sizeof("sifive,plic-1.0.0\0riscv,plic0"));
@@ -223,18 +264,8 @@ static void write_plic(struct writer *w, const struct machine *m,
 	prop_u32(w, "#address-cells", 0);
 	prop_empty(w, "interrupt-controller");
 	prop_u32(w, "riscv,ndev", PLIC_SOURCES);
-	/* One context per hart: its S-mode external interrupt. */
-	if (!w->err)
-		keep(w, fdt_property_placeholder(w->fdt, "interrupts-extended",
-						 (int)(m->nr_cpus * 2 * sizeof(fdt32_t)),
-						 &where));
-	if (!w->err) {
-		cell = where;
-		for (unsigned int i = 0; i < m->nr_cpus; i++) {
-			*cell++ = cpu_to_fdt32(phandle_intc(i));
-			*cell++ = cpu_to_fdt32(IRQ_S_EXT);
-		}
-	}
+	/* In the order of its contexts. */
+	prop_hart_irqs(w, m, m->m_mode ? IRQ_M_EXT : 0, IRQ_S_EXT);
 	prop_u32(w, "phandle", PHANDLE_PLIC);
 	end(w);
 }
@@ -285,6 +316,9 @@ static void write_soc(struct writer *w, const struct machine *m)
 		switch (d->kind) {
 		case VDEV_PLIC:
 			write_plic(w, m, d);
+			break;
+		case VDEV_ACLINT:
+			write_aclint(w, m, d);
 			break;
 		case VDEV_FINISHER:
 			write_finisher(w, d);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel files; see image.h.
+ * Kernel and firmware files; see image.h.
  *
  * A file is not trusted: every offset it holds is checked against its length
  * before it is followed, every address against guest memory, with overflow.
@@ -267,11 +267,34 @@ static bool is_linux(const u8 *buf, size_t len)
 	       has(buf, len, LINUX_MAGIC, "RISCV\0\0\0", 8);
 }
 
-static int parse_linux(const u8 *buf, size_t len, u64 ram_base,
+/* One piece: the file at @offset of RAM, and what it needs behind itself. */
+static int place(size_t len, u64 size, u64 offset, u64 ram_base, u64 ram_size,
+		 struct image *img, char *why)
+{
+	char have[32];
+
+	if (!inside(offset, size, ram_size))
+		return bad(why, STATUS_DATA,
+			   "needs %" PRIu64 " KiB of memory, the guest has %s; give more --memory",
+			   (offset + size) / KIB,
+			   format_size(ram_size, have, sizeof(have)));
+	img->entry = ram_base + offset;
+	img->end = img->entry + size;
+	img->nr_segments = 1;
+	img->segments[0] = (struct image_segment) {
+		.gpa = img->entry,
+		.offset = 0,
+		.filesz = len,
+		.memsz = size,
+	};
+	return 0;
+}
+
+/* @at: where it goes; 0: where its header wants it. */
+static int parse_linux(const u8 *buf, size_t len, u64 at, u64 ram_base,
 		       u64 ram_size, struct image *img, char *why)
 {
 	u64 text_offset, size;
-	char have[32];
 	int ret;
 
 	if (len < LINUX_HEADER_SIZE)
@@ -290,33 +313,24 @@ static int parse_linux(const u8 *buf, size_t len, u64 ram_base,
 		return bad(why, STATUS_DATA,
 			   "wants to lie at RAM + 0x%" PRIx64 ", not at a multiple of 2M; is it a 64-bit kernel?",
 			   text_offset);
-	if (!inside(text_offset, size, ram_size))
-		return bad(why, STATUS_DATA,
-			   "needs %" PRIu64 " KiB of memory, the guest has %s; give more --memory",
-			   (text_offset + size) / KIB,
-			   format_size(ram_size, have, sizeof(have)));
 
 	img->kind = IMAGE_LINUX;
-	img->entry = ram_base + text_offset;
-	img->end = img->entry + size;
-	img->nr_segments = 1;
-	img->segments[0] = (struct image_segment) {
-		.gpa = img->entry,
-		.offset = 0,
-		.filesz = len,
-		.memsz = size,
-	};
-	return 0;
+	return place(len, size, at ? at - ram_base : text_offset, ram_base,
+		     ram_size, img, why);
 }
 
 /* ---- ELF ---------------------------------------------------------------- */
 
-static int parse_elf(const u8 *buf, size_t len, u64 ram_base,
+/*
+ * @movable: what is position independent may lie elsewhere than it says.  (Only
+ * firmware: it relocates itself before it does anything else.)
+ */
+static int parse_elf(const u8 *buf, size_t len, bool movable, u64 ram_base,
 		     u64 ram_size, struct image *img, char *why)
 {
 	bool entry_loaded = false;
+	u64 phoff, slide = 0;
 	Elf64_Ehdr eh;
-	u64 phoff;
 
 	if (len < sizeof(eh))
 		return bad(why, STATUS_DATA, "is truncated: its ELF header is cut off; copy it again");
@@ -336,6 +350,9 @@ static int parse_elf(const u8 *buf, size_t len, u64 ram_base,
 
 	img->kind = IMAGE_ELF;
 	img->entry = le64toh(eh.e_entry);
+	if (movable && le16toh(eh.e_type) == ET_DYN && img->entry < ram_base)
+		slide = ram_base;
+	img->entry += slide;
 	img->end = ram_base;
 	img->nr_segments = 0;
 
@@ -344,7 +361,7 @@ static int parse_elf(const u8 *buf, size_t len, u64 ram_base,
 		Elf64_Phdr ph;
 
 		memcpy(&ph, buf + phoff + i * sizeof(ph), sizeof(ph));
-		gpa = le64toh(ph.p_paddr);
+		gpa = le64toh(ph.p_paddr) + slide;
 		off = le64toh(ph.p_offset);
 		filesz = le64toh(ph.p_filesz);
 		memsz = le64toh(ph.p_memsz);
@@ -402,22 +419,74 @@ static const struct {
 	{ 0,     "\xd0\x0d\xfe\xed", 4, "a device tree or a FIT image" },
 };
 
-int image_parse(const u8 *buf, size_t len, u64 ram_base,
-		u64 ram_size, struct image *img, char why[IMAGE_WHY])
+static bool is_elf(const u8 *buf, size_t len)
 {
-	memset(img, 0, sizeof(*img));
+	return has(buf, len, 0, ELFMAG, SELFMAG);
+}
 
-	if (has(buf, len, 0, ELFMAG, SELFMAG))
-		return parse_elf(buf, len, ram_base, ram_size, img, why);
-	if (is_linux(buf, len))
-		return parse_linux(buf, len, ram_base, ram_size, img, why);
-
+static int refuse_strangers(const u8 *buf, size_t len, const char *what,
+			    char *why)
+{
 	for (unsigned int i = 0; i < ARRAY_SIZE(strangers); i++)
 		if (has(buf, len, strangers[i].offset, strangers[i].magic,
 			strangers[i].len))
 			return bad(why, STATUS_DATA,
-				   "is not a RISC-V kernel but %s; give a riscv64 Image or ELF file",
-				   strangers[i].what);
+				   "is not %s but %s; give a riscv64 one, or an ELF file",
+				   what, strangers[i].what);
+	return 0;
+}
+
+static int parse_raw(const u8 *buf, size_t len, const char *what, u64 at,
+		     u64 ram_base, u64 ram_size, struct image *img, char *why)
+{
+	int ret = refuse_strangers(buf, len, what, why);
+
+	if (ret)
+		return ret;
+	if (!len)
+		return bad(why, STATUS_DATA, "is empty; copy it again");
+	img->kind = IMAGE_RAW;
+	return place(len, len, at - ram_base, ram_base, ram_size, img, why);
+}
+
+int image_parse_firmware(const u8 *buf, size_t len, u64 ram_base,
+			 u64 ram_size, struct image *img, char why[IMAGE_WHY])
+{
+	memset(img, 0, sizeof(*img));
+
+	if (is_elf(buf, len))
+		return parse_elf(buf, len, true, ram_base, ram_size, img, why);
+	return parse_raw(buf, len, "RISC-V firmware", ram_base, ram_base,
+			 ram_size, img, why);
+}
+
+int image_parse_payload(const u8 *buf, size_t len, u64 at, u64 ram_base,
+			u64 ram_size, struct image *img, char why[IMAGE_WHY])
+{
+	memset(img, 0, sizeof(*img));
+
+	if (is_elf(buf, len))
+		return parse_elf(buf, len, false, ram_base, ram_size, img, why);
+	if (is_linux(buf, len))
+		return parse_linux(buf, len, at, ram_base, ram_size, img, why);
+	return parse_raw(buf, len, "a RISC-V kernel", at, ram_base, ram_size,
+			 img, why);
+}
+
+int image_parse(const u8 *buf, size_t len, u64 ram_base,
+		u64 ram_size, struct image *img, char why[IMAGE_WHY])
+{
+	int ret;
+
+	memset(img, 0, sizeof(*img));
+
+	if (is_elf(buf, len))
+		return parse_elf(buf, len, false, ram_base, ram_size, img, why);
+	if (is_linux(buf, len))
+		return parse_linux(buf, len, 0, ram_base, ram_size, img, why);
+	ret = refuse_strangers(buf, len, "a RISC-V kernel", why);
+	if (ret)
+		return ret;
 	if (len < LINUX_HEADER_SIZE)
 		return bad(why, STATUS_DATA,
 			   "is not a kernel: it has only %zu bytes; give a riscv64 Image or ELF file",

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../uapi/umbra.h"
 #include "kvm.h"
 #include "util.h"
 
@@ -92,5 +93,20 @@ int kvm_create_vm(int kvm_fd, int *vm_fd)
 		return fail(STATUS_UNAVAILABLE, "the module makes no guest: %s; %s",
 			    strerror(err), kvm_create_vm_advice(err));
 	}
+	return 0;
+}
+
+int kvm_enable_m_mode(int kvm_fd, int vm_fd)
+{
+	struct kvm_enable_cap cap = {
+		.cap = UMBRA_CAP_M_MODE,
+		.args = { 1 },
+	};
+
+	if (!kvm_cap(kvm_fd, UMBRA_CAP_M_MODE))
+		return fail(STATUS_UNAVAILABLE, "this module has no M-mode for guests, which --bios needs; use the module that came with this launcher (`umbra check`)");
+	if (ioctl(vm_fd, KVM_ENABLE_CAP, &cap) < 0)
+		return fail(STATUS_UNAVAILABLE, "the module refuses a guest with M-mode: %s; do module and launcher belong together? (`umbra check`)",
+			    strerror(errno));
 	return 0;
 }

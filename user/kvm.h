@@ -25,6 +25,9 @@ int kvm_cap(int fd, unsigned long cap);
 /* KVM_CREATE_VM on @kvm_fd; a status, said. */
 int kvm_create_vm(int kvm_fd, int *vm_fd);
 
+/* Its harts shall start in M-mode; a status, said. */
+int kvm_enable_m_mode(int kvm_fd, int vm_fd);
+
 /* What to do about a VM that KVM_CREATE_VM refuses with @err. */
 const char *kvm_create_vm_advice(int err);
 

@@ -9,6 +9,7 @@
 
 const struct vdev_desc machine_vdevs[] = {
 	{ "PLIC",     VDEV_PLIC,     0x0c000000, 0x600000, 0,  0 },
+	{ "ACLINT",   VDEV_ACLINT,   0x02000000, 0x10000, 0,  0 },
 	{ "finisher", VDEV_FINISHER, 0x00100000, 0x1000,   0,  0 },
 	{ "RTC",      VDEV_RTC,      0x00101000, 0x1000,   11, 0 },
 	{ "UART 0",   VDEV_UART,     0x10000000, 0x100,    10, 0 },
@@ -26,7 +27,14 @@ const unsigned int machine_nr_vdevs = ARRAY_SIZE(machine_vdevs);
 
 bool machine_has(const struct machine *m, const struct vdev_desc *dev)
 {
-	return dev->kind != VDEV_UART || dev->index < m->nr_uarts;
+	switch (dev->kind) {
+	case VDEV_UART:
+		return dev->index < m->nr_uarts;
+	case VDEV_ACLINT:
+		return m->m_mode;
+	default:
+		return true;
+	}
 }
 
 int machine_layout(struct machine *m, u64 kernel_end,

@@ -19,8 +19,6 @@
 
 /* The highest source number; QEMU's 96 count source 0, which is none. */
 #define PLIC_SOURCES		95
-/* S only: the guest starts in S-mode and there is no M-mode to interrupt. */
-#define PLIC_CONTEXTS_PER_HART	1
 #define UART_CLOCK		3686400
 
 /* What the finisher takes (QEMU's sifive_test). */
@@ -34,6 +32,7 @@
 
 enum vdev_kind {
 	VDEV_PLIC,
+	VDEV_ACLINT,
 	VDEV_FINISHER,
 	VDEV_RTC,
 	VDEV_UART,
@@ -56,6 +55,7 @@ struct machine {
 	u64 ram_size;
 	unsigned int nr_cpus;
 	unsigned int nr_uarts;
+	bool m_mode;		/* harts start in M-mode, at the reset address */
 	struct isa isa;
 	u64 timebase;		/* Hz */
 	unsigned int satp_mode;		/* SATP_MODE_*; 0: not known */
@@ -66,7 +66,10 @@ struct machine {
 	u8 rng_seed[32];
 };
 
-/* Does this machine have the device? (UARTs: as many as asked for.) */
+/*
+ * Does this machine have the device?  UARTs: as many as asked for; the ACLINT:
+ * where there is an M-mode to interrupt.
+ */
 bool machine_has(const struct machine *m, const struct vdev_desc *dev);
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest RAM; see memory.h.
+ * Guest memory; see memory.h.
  *
  * Ordinary anonymous memory, not reserved and not pinned: the host pages it
  * in when the guest touches it, and may swap, merge or collapse it.
@@ -38,6 +38,7 @@ int ram_alloc(struct guest_ram *ram, u64 gpa, u64 size)
 	ram->hva = (u8 *)ALIGN_UP((uintptr_t)map, RAM_ALIGN);
 	ram->gpa = gpa;
 	ram->size = size;
+	ram->used = false;
 	return 0;
 }
 
@@ -51,7 +52,7 @@ void ram_free(struct guest_ram *ram)
 int ram_register(const struct guest_ram *ram, int vm_fd)
 {
 	struct kvm_userspace_memory_region slot = {
-		.slot = 0,
+		.slot = SLOT_RAM,
 		.guest_phys_addr = ram->gpa,
 		.memory_size = ram->size,
 		.userspace_addr = (uintptr_t)ram->hva,
@@ -63,6 +64,26 @@ int ram_register(const struct guest_ram *ram, int vm_fd)
 			    format_size(ram->size, text, sizeof(text)),
 			    strerror(errno));
 	return 0;
+}
+
+void ram_zero(const struct guest_ram *ram, u64 gpa, u64 len)
+{
+	if (ram->used)
+		memset(ram_ptr(ram, gpa, len), 0, len);
+}
+
+int rom_register(unsigned int slot, u64 gpa, const void *hva, u64 size,
+		 int vm_fd)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
 }
 
 void *ram_ptr(const struct guest_ram *ram, u64 gpa, u64 len)

@@ -11,8 +11,9 @@
 
 /* At most 24 lines of 79 columns; tests/unit.c holds it to that. */
 const char run_help[] =
-"usage: umbra run --kernel FILE [OPTION]...\n"
+"usage: umbra run [OPTION]...\n"
 "  --kernel FILE    riscv64 Linux Image (also gzip, EFI), or a bare-metal ELF\n"
+"  --bios FILE      firmware that starts it, in M-mode; none: M-mode without\n"
 "  --initrd FILE    initial RAM disk\n"
 "  --append STRING  kernel command line\n"
 "  --memory SIZE    guest memory, with suffix K, M, G or T       [512M]\n"
@@ -36,6 +37,7 @@ const char run_help[] =
 
 enum {
 	OPT_KERNEL = 1,
+	OPT_BIOS,
 	OPT_INITRD,
 	OPT_APPEND,
 	OPT_MEMORY,
@@ -51,6 +53,7 @@ enum {
 
 static const struct option long_options[] = {
 	{ "kernel",	required_argument,	NULL, OPT_KERNEL },
+	{ "bios",	required_argument,	NULL, OPT_BIOS },
 	{ "initrd",	required_argument,	NULL, OPT_INITRD },
 	{ "append",	required_argument,	NULL, OPT_APPEND },
 	{ "memory",	required_argument,	NULL, OPT_MEMORY },
@@ -101,6 +104,9 @@ static int parse_option(int c, struct run_options *opt)
 	switch (c) {
 	case OPT_KERNEL:
 		opt->kernel = optarg;
+		return 0;
+	case OPT_BIOS:
+		opt->bios = optarg;
 		return 0;
 	case OPT_INITRD:
 		opt->initrd = optarg;
@@ -183,8 +189,9 @@ int run_options_parse(int argc, char **argv, struct run_options *opt)
 	if (optind < argc)
 		return fail(STATUS_USAGE, "'%s' is not an option; "
 			    SEE_HELP, argv[optind]);
-	if (!opt->kernel && !opt->dump_dtb)
-		return fail(STATUS_USAGE, "there is nothing to run: give --kernel FILE; "
+	if (!opt->kernel && (!opt->bios || !strcmp(opt->bios, BIOS_NONE)) &&
+	    !opt->dump_dtb)
+		return fail(STATUS_USAGE, "there is nothing to run: give --kernel FILE, or --bios FILE; "
 			    SEE_HELP);
 	return 0;
 }

@@ -7,8 +7,12 @@
 
 #include "machine.h"
 
+/* --bios: M-mode, and no firmware in it. */
+#define BIOS_NONE	"none"
+
 struct run_options {
-	const char *kernel;
+	const char *kernel;		/* NULL: none */
+	const char *bios;		/* NULL: none, and no M-mode; or BIOS_NONE */
 	const char *initrd;		/* NULL: none */
 	const char *append;		/* NULL: none */
 	const char *dump_dtb;		/* NULL: run */

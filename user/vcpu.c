@@ -159,10 +159,25 @@ int vcpu_get_timebase(struct vcpu *v, u64 *hz)
 	return 0;
 }
 
+static int set_mp_state(const struct vcpu *v, u32 state)
+{
+	struct kvm_mp_state mp = { .mp_state = state };
+
+	if (ioctl(v->fd, KVM_SET_MP_STATE, &mp) < 0)
+		return fail(STATUS_UNAVAILABLE, "hart %u: the module refuses its start state: %s; do module and launcher belong together? (`umbra check`)",
+			    v->id, strerror(errno));
+	return 0;
+}
+
+int vcpu_reset_machine(struct vcpu *v, u64 entry)
+{
+	int ret = set_reg(v, REG_CORE(regs.pc), entry, "pc");
+
+	return ret ? ret : set_mp_state(v, KVM_MP_STATE_RUNNABLE);
+}
+
 int vcpu_reset(struct vcpu *v, u64 entry, u64 dtb)
 {
-	struct kvm_mp_state mp = { .mp_state = v->id ? KVM_MP_STATE_STOPPED :
-						       KVM_MP_STATE_RUNNABLE };
 	int ret;
 
 	/* Ours are the SBI console's calls; the rest is the module's. */
@@ -177,10 +192,8 @@ int vcpu_reset(struct vcpu *v, u64 entry, u64 dtb)
 	}
 	if (ret)
 		return ret;
-	if (ioctl(v->fd, KVM_SET_MP_STATE, &mp) < 0)
-		return fail(STATUS_UNAVAILABLE, "hart %u: the module refuses its start state: %s; do module and launcher belong together? (`umbra check`)",
-			    v->id, strerror(errno));
-	return 0;
+	return set_mp_state(v, v->id ? KVM_MP_STATE_STOPPED :
+				       KVM_MP_STATE_RUNNABLE);
 }
 
 /* ---- saying what happened ----------------------------------------------- */

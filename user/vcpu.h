@@ -72,10 +72,13 @@ int vcpu_get_isa(struct vcpu *v, struct isa *isa);
 int vcpu_get_timebase(struct vcpu *v, u64 *hz);
 
 /*
- * Reset state: hart 0 enters at @entry with a0 = 0 and a1 = @dtb; the others
- * wait for the guest to start them by SBI HSM.  A status, said.
+ * Reset state, in S-mode: hart 0 enters at @entry with a0 = 0 and a1 = @dtb; the
+ * others wait for the guest to start them by SBI HSM.  A status, said.
  */
 int vcpu_reset(struct vcpu *v, u64 entry, u64 dtb);
+
+/* Reset state, in M-mode: every hart starts at @entry.  A status, said. */
+int vcpu_reset_machine(struct vcpu *v, u64 entry);
 
 /* Start the thread; a status, said. */
 int vcpu_start(struct vcpu *v);

@@ -24,6 +24,7 @@
 #include "image.h"
 #include "isa.h"
 #include "machine.h"
+#include "mrom.h"
 #include "options.h"
 #include "trap.h"
 #include "util.h"
@@ -311,9 +312,36 @@ static void test_fdt(void)
 	   !strcmp(str_prop(fdt, "/chosen", "bootargs"), "(none)") &&
 	   cells(fdt, "/chosen", "linux,initrd-start", 0) == UINT64_MAX,
 	   "fdt: without mode, bootargs, initrd");
+
+	m.m_mode = true;
+	ok(!fdt_build(&m, fdt, size) && !fdt_check_full(fdt, size),
+	   "fdt: with M-mode");
+	ok(cells(fdt, "/soc/plic@c000000", "interrupts-extended", 4) == intc1 &&
+	   cells(fdt, "/soc/plic@c000000", "interrupts-extended", 5) == 11 &&
+	   cells(fdt, "/soc/plic@c000000", "interrupts-extended", 6) == intc1 &&
+	   cells(fdt, "/soc/plic@c000000", "interrupts-extended", 7) == 9 &&
+	   cells(fdt, "/soc/plic@c000000", "interrupts-extended", 12) == UINT64_MAX,
+	   "fdt: PLIC: M and S external interrupts of each hart");
+	node = fdt_path_offset(fdt, "/soc/clint@2000000");
+	ok(node >= 0 && !fdt_node_check_compatible(fdt, node, "sifive,clint0") &&
+	   !fdt_node_check_compatible(fdt, node, "riscv,clint0") &&
+	   cells(fdt, "/soc/clint@2000000", "reg", 1) == 0x2000000 &&
+	   cells(fdt, "/soc/clint@2000000", "reg", 3) == 0x10000 &&
+	   cells(fdt, "/soc/clint@2000000", "interrupts-extended", 4) == intc1 &&
+	   cells(fdt, "/soc/clint@2000000", "interrupts-extended", 5) == 3 &&
+	   cells(fdt, "/soc/clint@2000000", "interrupts-extended", 6) == intc1 &&
+	   cells(fdt, "/soc/clint@2000000", "interrupts-extended", 7) == 7,
+	   "fdt: CLINT");
+	ok(!strcmp(str_prop(fdt, "/chosen", "stdout-path"),
+		   "/soc/serial@10000000"), "fdt: stdout-path for firmware");
+	m.m_mode = false;
+	ok(!fdt_build(&m, fdt, size) &&
+	   fdt_path_offset(fdt, "/soc/clint@2000000") < 0,
+	   "fdt: no CLINT without M-mode");
 	free(fdt);
 	free(copy);
 
+	m.m_mode = true;
 	m.nr_cpus = MACHINE_MAX_CPUS;
 	m.nr_uarts = MACHINE_MAX_UARTS;
 	memset(m.isa.ext, 1, sizeof(m.isa.ext));
@@ -323,6 +351,30 @@ static void test_fdt(void)
 	   "fdt: the largest machine, %u of %zu bytes", fdt_totalsize(fdt),
 	   size);
 	free(fdt);
+}
+
+/* ---- reset ROM ---------------------------------------------------------- */
+
+static void test_mrom(void)
+{
+	/* What QEMU 10.0 has there, for a fw_dynamic with a kernel. */
+	static const u32 want[] = {
+		0x00000297, 0x02828613, 0xf1402573, 0x0202b583,
+		0x0182b283, 0x00028067, 0x80000000, 0x00000000,
+		0x9fe00000, 0x00000000, 0x4942534f, 0x00000000,
+		0x00000002, 0x00000000, 0x80200000, 0x00000000,
+		0x00000001, 0x00000000, 0x00000000, 0x00000000,
+		0x00000000, 0x00000000,
+	};
+	struct mrom_boot boot = {
+		.start = 0x80000000, .dtb = 0x9fe00000, .next = 0x80200000,
+	};
+	u8 rom[MROM_USED];
+
+	memset(rom, 0xff, sizeof(rom));
+	mrom_build(rom, &boot);
+	ok(sizeof(want) == sizeof(rom) && !memcmp(rom, want, sizeof(rom)),
+	   "mrom: as QEMU's");
 }
 
 /* ---- images ------------------------------------------------------------- */
@@ -494,6 +546,72 @@ static void test_image(void)
 }
 
 /* Every prefix and every single damaged byte: no read outside (ASan). */
+static void test_firmware(void)
+{
+	static u8 b[IMG_LEN];
+	char why[IMAGE_WHY] = "";
+	struct image img;
+	Elf64_Ehdr *eh = (void *)b;
+	Elf64_Phdr *ph = (void *)(b + sizeof(*eh));
+
+#define FIRMWARE(len, ram) \
+	image_parse_firmware(b, len, RAM_BASE, ram, &img, why)
+#define PAYLOAD(len, at, ram) \
+	image_parse_payload(b, len, at, RAM_BASE, ram, &img, why)
+
+	memset(b, 0x13, IMG_LEN);
+	ok(!FIRMWARE(IMG_LEN, MIB) && img.kind == IMAGE_RAW &&
+	   img.entry == RAM_BASE && img.end == RAM_BASE + IMG_LEN &&
+	   img.nr_segments == 1 && img.segments[0].filesz == IMG_LEN,
+	   "firmware: raw");
+	ok(!FIRMWARE(1, MIB) && img.end == RAM_BASE + 1,
+	   "firmware: one byte");
+	ok(FIRMWARE(0, MIB) == STATUS_DATA && mentions(why, "empty"),
+	   "firmware: %s", why);
+	ok(FIRMWARE(IMG_LEN, IMG_LEN - 1) == STATUS_DATA &&
+	   mentions(why, "more --memory"), "firmware: %s", why);
+	ok(!PAYLOAD(IMG_LEN, 0x80200000, 16 * MIB) &&
+	   img.kind == IMAGE_RAW && img.entry == 0x80200000 &&
+	   img.end == 0x80200000 + IMG_LEN, "payload: raw");
+	ok(PAYLOAD(IMG_LEN, 0x80200000, 2 * MIB) == STATUS_DATA &&
+	   mentions(why, "more --memory"), "payload: %s", why);
+	ok(PAYLOAD(IMG_LEN, UINT64_MAX - 4, 2 * MIB) == STATUS_DATA,
+	   "payload: at the end of the world: %s", why);
+	memcpy(b, "\x27\x05\x19\x56", 4);
+	ok(PAYLOAD(IMG_LEN, 0x80200000, 16 * MIB) == STATUS_DATA &&
+	   mentions(why, "U-Boot image"), "payload: %s", why);
+
+	make_linux(b);
+	ok(!PAYLOAD(IMG_LEN, 0x80400000, 16 * MIB) &&
+	   img.kind == IMAGE_LINUX && img.entry == 0x80400000 &&
+	   img.end == 0x80800000, "payload: Linux goes where it is told");
+	ok(PAYLOAD(IMG_LEN, 0x80400000, 7 * MIB) == STATUS_DATA,
+	   "payload: %s", why);
+
+	make_elf(b);
+	ok(!FIRMWARE(IMG_LEN, 16 * MIB) && img.kind == IMAGE_ELF &&
+	   img.entry == 0x80000010, "firmware: ELF");
+	/* Debian's OpenSBI: position independent, linked at 0. */
+	eh->e_type = ET_DYN;
+	eh->e_entry = 0x10;
+	ph[0].p_paddr = 0;
+	ph[1].p_paddr = 0x100000;
+	ok(!FIRMWARE(IMG_LEN, 16 * MIB) && img.entry == 0x80000010 &&
+	   img.segments[1].gpa == 0x80100000 && img.end == 0x80105000,
+	   "firmware: position-independent ELF");
+	ok(PAYLOAD(IMG_LEN, 0x80200000, 16 * MIB) == STATUS_DATA,
+	   "payload: stays where it is linked: %s", why);
+	ph[1].p_paddr = UINT64_MAX - 0x1000;
+	ok(FIRMWARE(IMG_LEN, 16 * MIB) == STATUS_DATA,
+	   "firmware: ELF that wraps: %s", why);
+	eh->e_type = ET_EXEC;
+	ph[1].p_paddr = 0x100000;
+	ok(FIRMWARE(IMG_LEN, 16 * MIB) == STATUS_DATA &&
+	   mentions(why, "outside the guest's RAM"), "firmware: %s", why);
+#undef FIRMWARE
+#undef PAYLOAD
+}
+
 static void test_image_robust(void)
 {
 	static u8 good[2][IMG_LEN];
@@ -672,6 +790,11 @@ static void test_options(void)
 	   o.nr_serial == 1 && !strcmp(o.serial[0], "x") && o.no_reboot &&
 	   o.registers, "options: all");
 	ok(PARSE_OK("--help") && o.help, "options: --help");
+	ok(PARSE_OK("--bios", "b") && !strcmp(o.bios, "b") && !o.kernel,
+	   "options: --bios without a kernel");
+	ok(PARSE_OK("--bios", "none", "--kernel", "k") &&
+	   !strcmp(o.bios, BIOS_NONE), "options: --bios none");
+	PARSE_BAD("--kernel FILE", "--bios", "none");
 	ok(PARSE_OK("--dump-dtb", "-") && !o.kernel,
 	   "options: --dump-dtb without a kernel");
 
@@ -763,7 +886,9 @@ int main(int argc, char **argv)
 	test_isa();
 	test_layout();
 	test_fdt();
+	test_mrom();
 	test_image();
+	test_firmware();
 	test_image_robust();
 	test_unpack();
 	test_options();
