@@ -20,8 +20,17 @@
 
 /* --- walking the guest's tables ------------------------------------------------- */
 
+/* PMP judges accesses to page tables as S-mode's (section 3.7). */
+static bool pte_permits(struct umbra_vcpu *vcpu, u64 gpa, unsigned int perm)
+{
+	return !vcpu->m ||
+	       !(perm & ~umbra_pmp_perm(&vcpu->m->pmp, gpa, 8, false));
+}
+
 static int op_read_pte(void *ctx, u64 gpa, u64 *pte)
 {
+	if (!pte_permits(ctx, gpa, V_PMP_R))
+		return -EFAULT;
 	return shadow_read_gpte(ctx, gpa, pte);
 }
 
@@ -51,8 +60,11 @@ static int op_cmpxchg_pte(void *ctx, u64 gpa, u64 old, u64 new)
 	struct umbra_memslot *slot;
 	struct page *page;
 	int ret = -EFAULT;
-	int srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+	int srcu;
 
+	if (!pte_permits(vcpu, gpa, V_PMP_R | V_PMP_W))
+		return -EFAULT;
+	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
 	slot = umbra_memslot_find(vcpu->vm, gpa >> 12);
 	if (slot && !(slot->flags & KVM_MEM_READONLY)) {
 		unsigned long hva = slot->hva + (((gpa >> 12) - slot->gfn) << 12);
@@ -99,17 +111,32 @@ static u64 access_fault_cause(enum umbra_access access)
 	}
 }
 
+/* The privilege at which an access is translated and judged. */
+static u64 access_priv(struct umbra_vcpu *vcpu, enum umbra_access access)
+{
+	if (!vcpu->m || access == UMBRA_ACCESS_EXEC)
+		return vcpu->cpu->priv;
+	return umbra_machine_data_priv(vcpu->m, vcpu->cpu);
+}
+
+static bool adue(struct umbra_vcpu *vcpu)
+{
+	return !vcpu->feat.svade &&
+	       (!vcpu->m || (vcpu->m->menvcfg & V_ENVCFG_ADUE));
+}
+
 static int walk(struct umbra_vcpu *vcpu, struct umbra_walk *w,
 		struct umbra_fault_info *info)
 {
+	u64 priv = access_priv(vcpu, info->access);
 	int ret;
 
 	*w = (struct umbra_walk) {
-		.satp = vcpu->cpu->satp,
-		.user = vcpu->cpu->priv == UMBRA_PRIV_U,
+		.satp = priv == UMBRA_PRIV_M ? 0 : vcpu->cpu->satp,
+		.user = priv == UMBRA_PRIV_U,
 		.sum = vcpu->cpu->sstatus & V_SUM,
 		.mxr = vcpu->cpu->sstatus & V_MXR,
-		.svade = vcpu->feat.svade,
+		.svade = !adue(vcpu),
 		.access = info->access,
 	};
 	ret = umbra_walk(w, info->gva, &walk_ops, vcpu);
@@ -127,11 +154,84 @@ static int walk(struct umbra_vcpu *vcpu, struct umbra_walk *w,
 	return UMBRA_FAULT_DONE;
 }
 
+/* --- physical memory protection ------------------------------------------------------ */
+
+static unsigned int access_pmp(enum umbra_access access)
+{
+	switch (access) {
+	case UMBRA_ACCESS_READ:
+		return V_PMP_R;
+	case UMBRA_ACCESS_WRITE:
+		return V_PMP_W;
+	default:
+		return V_PMP_X;
+	}
+}
+
+/* The access itself, at info->gpa. */
+static bool pmp_permits(struct umbra_vcpu *vcpu,
+			const struct umbra_fault_info *info)
+{
+	bool machine = access_priv(vcpu, info->access) == UMBRA_PRIV_M;
+
+	return !vcpu->m ||
+	       (umbra_pmp_perm(&vcpu->m->pmp, info->gpa, max(info->len, 1U),
+			       machine) & access_pmp(info->access));
+}
+
+/*
+ * What PMP leaves of a page for leaves of the current view: permissions (of
+ * PTEs), and the level of the largest leaf that they hold for.
+ *
+ * PMP_LEAF: map it.  PMP_ONCE: some of the page may not be executed, the
+ * instruction at hand may: map it for this time.  PMP_EMULATE: accesses to the
+ * page have to be judged one by one.  PMP_FAULT: denied.
+ */
+enum pmp_verdict { PMP_LEAF, PMP_ONCE, PMP_EMULATE, PMP_FAULT };
+
+static enum pmp_verdict pmp_judge(struct umbra_vcpu *vcpu,
+				  const struct umbra_fault_info *info,
+				  u64 *perm, int *level)
+{
+	bool exec = info->access == UMBRA_ACCESS_EXEC;
+	bool machine = access_priv(vcpu, info->access) == UMBRA_PRIV_M;
+	unsigned int order, pmp;
+
+	*perm = V_PTE_R | V_PTE_W | V_PTE_X;
+	*level = 2;
+	if (!vcpu->m)
+		return PMP_LEAF;
+	order = umbra_pmp_block(&vcpu->m->pmp, info->gpa, machine,
+				PAGE_SHIFT + 18, &pmp);
+	*perm = (pmp & V_PMP_R ? V_PTE_R : 0) | (pmp & V_PMP_W ? V_PTE_W : 0) |
+		(pmp & V_PMP_X ? V_PTE_X : 0);
+	if (order < PAGE_SHIFT) {
+		*perm = V_PTE_X;
+		*level = 0;
+		if (!exec)
+			return PMP_EMULATE;
+		return pmp & V_PMP_X ? PMP_ONCE : PMP_FAULT;
+	}
+	*level = (order - PAGE_SHIFT) / 9;
+	if (!(pmp & access_pmp(info->access)))
+		return PMP_FAULT;
+	/* Data goes through the guest's tables, fetches do not. */
+	if (machine != (vcpu->cpu->priv == UMBRA_PRIV_M))
+		return PMP_EMULATE;
+	if (access_priv(vcpu, UMBRA_ACCESS_READ) != vcpu->cpu->priv)
+		*perm &= V_PTE_X;
+	return PMP_LEAF;
+}
+
 int umbra_mmu_translate(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 {
 	struct umbra_walk w;
+	int ret = walk(vcpu, &w, info);
 
-	return walk(vcpu, &w, info);
+	if (ret != UMBRA_FAULT_DONE || pmp_permits(vcpu, info))
+		return ret;
+	info->cause = access_fault_cause(info->access);
+	return UMBRA_FAULT_GUEST;
 }
 
 /* --- building the path -------------------------------------------------------------- */
@@ -269,18 +369,18 @@ static int host_level(struct mm_struct *mm, unsigned long hva)
 
 /*
  * How large a leaf may be: guest and host both map that much in one piece, the
- * slot holds all of it at the same alignment, nothing in it is rewritten, and
- * no dirty log wants to know single pages.
+ * slot holds all of it at the same alignment, PMP judges it as one, nothing in
+ * it is rewritten, and no dirty log wants to know single pages.
  */
 static int leaf_level(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
-		      const struct umbra_memslot *slot, u64 gfn)
+		      const struct umbra_memslot *slot, u64 gfn, int pmp_level)
 {
 	unsigned long hva = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
 	int level = w->top < 0 ? 2 : w->level;
 
 	if (slot->dirty)
 		return 0;
-	level = min(level, 2);
+	level = min(level, pmp_level);
 	if (level)
 		level = min(level, host_level(vcpu->vm->mm, hva));
 	for (; level > 0; level--) {
@@ -309,12 +409,12 @@ static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 
 	spin_lock(&vcpu->mmu.lock);
 	if (!READ_ONCE(vm->mn_active) && READ_ONCE(vm->mn_seq) == mn_seq) {
-		/* Rewritten text is never readable or writable. */
+		/*
+		 * Rewritten text is never readable or writable, and a large
+		 * leaf over some gives way to small ones.
+		 */
 		if (umbra_sites_in_range(vm, gfn & ~within, gfn | within))
-			perm &= V_PTE_X;
-		/* ... and a large leaf gives way to small ones. */
-		if (within && !(perm & ~V_PTE_X))
-			perm = 0;
+			perm &= within ? 0 : V_PTE_X;
 		shadow_entry_clear(vcpu, sp, idx);
 		if (perm)
 			shadow_leaf_set(vcpu, sp, idx,
@@ -381,8 +481,23 @@ static bool leaf_permits_access(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	return ret;
 }
 
+/* The leaf goes when the guest comes out next time. */
+static void map_once(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+
+	if (mmu->once) {
+		mmu->once_fresh = false;
+		umbra_mmu_drop_once(vcpu);
+	}
+	mmu->once = sp;
+	mmu->once_index = umbra_va_index(gva, sp->role.level);
+	mmu->once_fresh = true;
+}
+
 static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
-	       const struct umbra_fault_info *info, struct umbra_memslot *slot)
+	       const struct umbra_fault_info *info, struct umbra_memslot *slot,
+	       u64 pmp_perm, int pmp_level, bool once)
 {
 	struct umbra_vm *vm = vcpu->vm;
 	bool write = info->access == UMBRA_ACCESS_WRITE;
@@ -412,7 +527,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	/* Before the first look at the host's mapping, its size included. */
 	mn_seq = READ_ONCE(vm->mn_seq);
 	smp_rmb();	/* pairs with the notifier's update before it zaps */
-	level = leaf_level(vcpu, w, slot, gfn);
+	level = leaf_level(vcpu, w, slot, gfn, pmp_level);
 	sp = build_path(vcpu, w, root, info->gva, perm, level);
 	if (IS_ERR(sp)) {
 		if (PTR_ERR(sp) != -ENOMEM)
@@ -427,12 +542,15 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	page = host_page(slot->hva + ((gfn - slot->gfn) << 12), write, &writable);
 	if (!page)
 		return -EFAULT;
+	perm &= pmp_perm;
 	if (!writable)
 		perm &= ~V_PTE_W;
-	else
+	if (perm & V_PTE_W)
 		SetPageDirty(page);
 	if (write)
 		umbra_mark_dirty(vm, gfn);
+	if (once)
+		map_once(vcpu, sp, info->gva);
 	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[w->level] : 0,
 		      page, perm, mn_seq);
 	put_page(page);
@@ -446,10 +564,12 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 {
 	struct umbra_memslot *slot;
 	struct shadow_root *root;
+	enum pmp_verdict verdict;
 	struct umbra_walk w;
-	bool nameable;
+	u64 gfn, pmp_perm;
 	int ret, srcu;
-	u64 gfn;
+	bool nameable;
+	int pmp_level;
 
 	root = shadow_root_now(vcpu);
 	if (!root)
@@ -464,12 +584,17 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 		return UMBRA_FAULT_DONE;
 	if (ret != UMBRA_FAULT_DONE)
 		return ret;
+	verdict = pmp_judge(vcpu, info, &pmp_perm, &pmp_level);
+	if (verdict == PMP_FAULT) {
+		info->cause = access_fault_cause(info->access);
+		return UMBRA_FAULT_GUEST;
+	}
 	gfn = w.gpa >> 12;
 	trace_umbra_shadow_fault(vcpu->id, info->gva, w.gpa, info->access);
 
 	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
 	slot = umbra_memslot_find(vcpu->vm, gfn);
-	if (!slot || !nameable) {
+	if (!slot || !nameable || verdict == PMP_EMULATE) {
 		/* Nothing there; or, satp off, beyond what the host can map. */
 		ret = UMBRA_FAULT_EMULATE;
 	} else if (info->access == UMBRA_ACCESS_WRITE &&
@@ -482,7 +607,8 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 		if (umbra_va_index(info->gva, umbra_host.levels - 1) ==
 		    vcpu->mmu.sw_slot)
 			shadow_move_switcher(vcpu);
-		ret = map(vcpu, &w, info, slot);
+		ret = map(vcpu, &w, info, slot, pmp_perm, pmp_level,
+			  verdict == PMP_ONCE);
 	}
 	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
 	return ret;

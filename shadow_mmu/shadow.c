@@ -269,7 +269,10 @@ void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root)
 	root->stale = false;
 }
 
-/* Mode bare has no address space of its own: one root serves every view. */
+/*
+ * Mode bare has no address space of its own: one root serves the views of S and
+ * U, which PMP treats alike.
+ */
 static u64 root_satp(u64 satp)
 {
 	return umbra_walk_top(satp) < 0 ? 0 : satp;
@@ -328,9 +331,16 @@ static struct shadow_root *root_get(struct umbra_vcpu *vcpu,
 				    enum umbra_view view, bool make)
 {
 	u64 satp = root_satp(vcpu->cpu->satp);
-	u8 key = satp ? view_key(vcpu, view) : UMBRA_VIEW_S;
-	struct shadow_root *root = root_find(&vcpu->mmu, satp, key);
+	struct shadow_root *root;
+	u8 key;
 
+	if (view >= UMBRA_VIEW_M) {
+		satp = 0;
+		key = view;
+	} else {
+		key = satp ? view_key(vcpu, view) : UMBRA_VIEW_S;
+	}
+	root = root_find(&vcpu->mmu, satp, key);
 	if (!root && make)
 		root = root_make(vcpu, satp, key);
 	if (!root)
@@ -345,6 +355,9 @@ static enum umbra_view view_now(struct umbra_vcpu *vcpu)
 {
 	if (vcpu->cpu->priv == UMBRA_PRIV_U)
 		return UMBRA_VIEW_U;
+	if (vcpu->cpu->priv == UMBRA_PRIV_M)
+		return umbra_machine_data_priv(vcpu->m, vcpu->cpu) ==
+		       UMBRA_PRIV_M ? UMBRA_VIEW_M : UMBRA_VIEW_MPRV;
 	return vcpu->cpu->sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
 }
 
@@ -367,12 +380,14 @@ void umbra_mmu_unload(struct umbra_vcpu *vcpu)
  * number that tells apart the address spaces that may not share entries:
  * 1 .. UMBRA_ROOTS: S-mode of one root; one number for S-mode addresses that
  * the guest maps with G, which are the same in all of its address spaces; one
- * for satp off; SALT_USER ..: U-mode of one root.
+ * for satp off; one for M-mode, where virtual addresses are physical whatever
+ * MPRV is; SALT_USER ..: U-mode of one root.
  */
 #define SALT_GLOBAL	(UMBRA_ROOTS + 1)
 #define SALT_BARE	(UMBRA_ROOTS + 2)
+#define SALT_MACHINE	(UMBRA_ROOTS + 3)
 #define SALT_USER	64
-static_assert(SALT_BARE < SALT_USER);
+static_assert(SALT_MACHINE < SALT_USER);
 static_assert(SALT_USER + UMBRA_ROOTS <= 128);
 
 static u64 salt_bits(unsigned int salt)
@@ -396,7 +411,8 @@ static int load_roots(struct umbra_vcpu *vcpu)
 		struct shadow_root *root = root_get(vcpu, view, false);
 
 		mmu->loaded[view] = root;
-		if (root && root->salt && view != UMBRA_VIEW_U)
+		if (root && root->salt && view != UMBRA_VIEW_U &&
+		    view < UMBRA_VIEW_M)
 			salt = root->salt;
 	}
 	sw->root_u = mmu->loaded[UMBRA_VIEW_U] ?
@@ -409,6 +425,7 @@ static int load_roots(struct umbra_vcpu *vcpu)
 		sw->salt_s = salt_bits(SALT_BARE);
 	else
 		sw->salt_s = salt_bits(salt ? salt : SALT_GLOBAL);
+	sw->salt_m = salt_bits(SALT_MACHINE);
 	sw->salt_u = salt_bits(SALT_USER + (mmu->loaded[UMBRA_VIEW_U] ?
 			       mmu->loaded[UMBRA_VIEW_U] - mmu->roots : 0));
 	return 0;
@@ -424,13 +441,20 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 		if (ret)
 			return ret;
 	}
+	sw->entry_satp = hw_satp(shadow_root_now(vcpu));
+	/* Where the switcher's ecall goes; 0: not without M-mode being asked. */
 	sw->root_priv_s = vcpu->cpu->sstatus & V_SUM ? sw->root_sum : sw->root_s;
-	if (vcpu->cpu->priv == UMBRA_PRIV_U) {
-		sw->entry_satp = sw->root_u;
+	if (!umbra_hot_ecall(vcpu))
+		sw->root_priv_s = 0;
+	switch (vcpu->cpu->priv) {
+	case UMBRA_PRIV_U:
 		sw->salt = sw->salt_u;
-	} else {
-		sw->entry_satp = sw->root_priv_s;
+		break;
+	case UMBRA_PRIV_S:
 		sw->salt = sw->salt_s;
+		break;
+	default:
+		sw->salt = sw->salt_m;
 	}
 	return 0;
 }
@@ -447,6 +471,9 @@ void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 	struct shadow_root *owner = s ? s : sum;
 	u8 salt;
 
+	/* Physical addresses are nobody's. */
+	if (vcpu->cpu->priv == UMBRA_PRIV_M)
+		return;
 	if (vcpu->cpu->priv == UMBRA_PRIV_U) {
 		/* U-mode always has its own; only remember that it is in use. */
 		s = root_get(vcpu, UMBRA_VIEW_U, false);
@@ -473,6 +500,7 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 
 	umbra_count(vcpu, UMBRA_STAT_MMU_RESET);
 	umbra_mmu_unload(vcpu);
+	mmu->once = NULL;
 	spin_lock(&mmu->lock);
 	nr = mmu->nr_pages;
 	mmu->nr_pages = 0;
@@ -484,6 +512,21 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
 	mmu->forget = true;
+}
+
+/* Cleared by another thread meanwhile, or not: it is gone. */
+void umbra_mmu_drop_once(struct umbra_vcpu *vcpu)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+
+	if (mmu->once_fresh) {
+		mmu->once_fresh = false;
+		return;
+	}
+	spin_lock(&mmu->lock);
+	shadow_entry_clear(vcpu, mmu->once, mmu->once_index);
+	spin_unlock(&mmu->lock);
+	mmu->once = NULL;
 }
 
 /* --- leaves of one frame ---------------------------------------------------------- */

@@ -69,6 +69,8 @@ enum umbra_view {
 	UMBRA_VIEW_U,		/* U-mode: user pages */
 	UMBRA_VIEW_S,		/* S-mode, SUM = 0: supervisor pages */
 	UMBRA_VIEW_SUM,		/* S-mode, SUM = 1: both, user pages without X */
+	UMBRA_VIEW_M,		/* M-mode: physical addresses */
+	UMBRA_VIEW_MPRV,	/* M-mode, MPRV = 1: fetches alone, physical */
 	UMBRA_VIEWS
 };
 
@@ -103,6 +105,9 @@ struct shadow_root {
  *	thread for each change, never while in the guest
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
+ * @once: page with a leaf that must not outlive the next exit, NULL: none
+ * @once_index: its entry
+ * @once_fresh: the guest has not run with it yet
  */
 struct umbra_mmu {
 	spinlock_t lock;	/* see above */
@@ -117,6 +122,9 @@ struct umbra_mmu {
 	u32 *rmap;			/* heads: id * 512 + index + 1 */
 	unsigned int sw_slot;
 	bool forget;
+	struct shadow_page *once;
+	unsigned int once_index;
+	bool once_fresh;
 	u64 *sw_tables[4];		/* levels below the root, for the switcher */
 	u64 *scratch;			/* a guest table being compared */
 };
@@ -137,6 +145,8 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu);
 void umbra_mmu_unload(struct umbra_vcpu *vcpu);
 /* Drop every shadow table. */
 void umbra_mmu_reset(struct umbra_vcpu *vcpu);
+/* The guest has run: a leaf that was for one time goes. */
+void umbra_mmu_drop_once(struct umbra_vcpu *vcpu);
 /* Drop the leaves of frames @first .. @last, from any thread. */
 void umbra_mmu_zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last);
 /*
@@ -159,6 +169,7 @@ enum umbra_fault {
 struct umbra_fault_info {
 	u64 gva;
 	enum umbra_access access;
+	unsigned int len;	/* bytes, for PMP; 0: judge the first */
 	u64 gpa;
 	u64 cause;		/* for UMBRA_FAULT_GUEST */
 };
@@ -167,7 +178,7 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);
 
 /*
  * Translate for an access that Umbra performs in the guest's stead; sets A and
- * D, checks permissions at the vCPU's current privilege.
+ * D, checks permissions at the vCPU's current privilege, or at MPP's under MPRV.
  * 0 and *gpa, or UMBRA_FAULT_GUEST with info->cause, or negative.
  */
 int umbra_mmu_translate(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);

@@ -40,10 +40,28 @@
  */
 #define UMBRA_CAP_MMU_MODES		0x554d4203
 /*
- * 1: KVM_ENABLE_CAP on the VM, args[0] = 1, before the first vCPU: its harts
- * have M-mode and start in it.
+ * 1: KVM_ENABLE_CAP on a VM takes it, with flags 0, args[0] = 1 and the others
+ * 0, before the first vCPU is made.  Every vCPU then is a hart with M-mode: it
+ * starts there, runnable, at the pc that user space sets, with hart id = vCPU
+ * id; ecalls from S-mode go to the guest's own M-mode, not to the in-kernel
+ * SBI; KVM_REG_RISCV_CORE_REG(mode) may be 3; and the machine CSRs are
+ * registers, see UMBRA_REG_RISCV_MCSR.  A reset of the machine is user space's
+ * work, by writing all registers.
+ * Errors of KVM_ENABLE_CAP: EINVAL, EBUSY (there is a vCPU), EFAULT.
  */
 #define UMBRA_CAP_M_MODE		0x554d4204
+
+/*
+ * One-reg type of the machine CSRs (VMs with UMBRA_CAP_M_MODE, else ENOENT):
+ *
+ *	KVM_REG_RISCV | KVM_REG_SIZE_U64 | UMBRA_REG_RISCV_MCSR | number
+ *
+ * with the CSR's number in the privileged specification.  Written with the
+ * WARL rules of the CSR, but pmpcfg and pmpaddr as if nothing were locked; a
+ * read-only one can only be confirmed (EINVAL).  mip (0x344) is the bits that
+ * software has written; its wires are the devices' state.
+ */
+#define UMBRA_REG_RISCV_MCSR		(0x55ULL << 24)
 
 /**
  * struct umbra_mmio_window - one range of gpa that user space emulates

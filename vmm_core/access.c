@@ -180,7 +180,7 @@ bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len)
 static int fetch_half(struct umbra_vcpu *vcpu, u64 va, u16 *half)
 {
 	struct umbra_fault_info info = {
-		.gva = va, .access = UMBRA_ACCESS_EXEC,
+		.gva = va, .access = UMBRA_ACCESS_EXEC, .len = 2,
 	};
 	int ret = umbra_mmu_translate(vcpu, &info);
 
@@ -305,7 +305,9 @@ static int continue_access(struct umbra_vcpu *vcpu)
 	while (io->done < insn->width) {
 		u64 gva = io->gva + io->done;
 		unsigned int len = umbra_rmem_piece(gva, insn->width - io->done);
-		struct umbra_fault_info info = { .gva = gva, .access = access };
+		struct umbra_fault_info info = {
+			.gva = gva, .access = access, .len = len,
+		};
 		u64 val = write ? umbra_rmem_extract(io->value, io->done, len) : 0;
 		int ret = umbra_mmu_translate(vcpu, &info);
 

@@ -156,7 +156,7 @@ bool umbra_cpu_counter_legal(const struct umbra_cpu *cpu, u16 csr)
 {
 	if (csr < VCSR_CYCLE || csr > VCSR_HPMCOUNTER31)
 		return false;
-	if (cpu->priv == UMBRA_PRIV_S)
+	if (cpu->priv != UMBRA_PRIV_U)
 		return true;
 	return cpu->scounteren & BIT_ULL(csr - VCSR_CYCLE);
 }

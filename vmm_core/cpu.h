@@ -16,6 +16,7 @@
 enum umbra_priv {
 	UMBRA_PRIV_U = 0,
 	UMBRA_PRIV_S = 1,
+	UMBRA_PRIV_M = 3,	/* of guests that have it: machine.h */
 };
 
 /**
@@ -25,8 +26,10 @@ enum umbra_priv {
  * @sstatus: SIE SPIE SPP SUM MXR UXL always; FS and VS only while the vCPU is
  *	outside the guest (inside, the hardware's own sstatus holds them);
  *	SD never, it is computed when read
- * @sip: the bits software set (SSIP); wired and timer bits are @pins
- * @pins: V_STI and V_SEI as driven by timer and interrupt controller
+ * @sip: the bits software set (SSIP; with M-mode also STIP and SEIP); wired and
+ *	timer bits are @pins
+ * @pins: V_STI and V_SEI as driven by timer and interrupt controller; with
+ *	M-mode also V_MSI, V_MTI and V_MEI
  * @priv: enum umbra_priv
  */
 struct umbra_cpu {
@@ -57,6 +60,10 @@ struct umbra_cpu {
  * @svinval: the Svinval instructions exist
  * @senvcfg: writable bits of senvcfg
  * @svade: A and D clear raise page faults; else they are set by "hardware"
+ * @misa: value of misa
+ * @mvendorid: value of mvendorid
+ * @marchid: value of marchid
+ * @mimpid: value of mimpid
  */
 struct umbra_cpu_features {
 	u64 satp_modes;
@@ -66,6 +73,10 @@ struct umbra_cpu_features {
 	bool sstc;
 	bool svinval;
 	bool svade;
+	u64 misa;
+	u64 mvendorid;
+	u64 marchid;
+	u64 mimpid;
 };
 
 /* Pending interrupts as sip shows them. */

@@ -37,6 +37,13 @@ static int done(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 
 /* --- CSRs ------------------------------------------------------------------------ */
 
+bool umbra_csr_legal(struct umbra_vcpu *vcpu, u16 csr, bool write)
+{
+	if (vcpu->m)
+		return umbra_machine_csr_legal(vcpu->m, vcpu->cpu, csr, write);
+	return umbra_cpu_csr_legal(vcpu->cpu, csr, write);
+}
+
 /* Counters; the ones the host does not count read as zero. */
 static int read_counter(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 {
@@ -48,6 +55,9 @@ static int read_counter(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 		break;
 	case VCSR_CYCLE:
 	case VCSR_INSTRET:
+		if (vcpu->m)
+			return umbra_csr_get(vcpu, csr - VCSR_CYCLE + VCSR_MCYCLE,
+					     val);
 		/* Monotonic, inexact: the host's counters are its own. */
 		*val = umbra_guest_time(vcpu);
 		break;
@@ -57,11 +67,32 @@ static int read_counter(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 	return 0;
 }
 
+int umbra_csr_get(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
+{
+	if (vcpu->m)
+		return umbra_machine_csr_read(vcpu->m, vcpu->cpu, &vcpu->feat,
+					      csr, umbra_guest_time(vcpu), val);
+	return umbra_cpu_csr_read(vcpu->cpu, &vcpu->feat, csr, val);
+}
+
 static int read_any_csr(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 {
-	if (umbra_cpu_csr_read(vcpu->cpu, &vcpu->feat, csr, val) == 0)
+	if (umbra_csr_get(vcpu, csr, val) == 0)
 		return 0;
 	return read_counter(vcpu, csr, val);
+}
+
+/* What a write of a machine CSR means outside the register file. */
+static void machine_changed(struct umbra_vcpu *vcpu, unsigned int changes)
+{
+	if (changes & UMBRA_MCHANGE_VIEW)
+		umbra_mmu_unload(vcpu);
+	if (changes & UMBRA_MCHANGE_HOT)
+		vcpu->mmu.forget = true;
+	if (changes & UMBRA_MCHANGE_PMP)
+		umbra_mmu_reset(vcpu);
+	if (changes & UMBRA_MCHANGE_TIMER)
+		umbra_timer_update(vcpu);
 }
 
 /* What a CSR write means outside the register itself. */
@@ -76,6 +107,24 @@ static void csr_written(struct umbra_vcpu *vcpu, u16 csr)
 		umbra_timer_update(vcpu);
 		break;
 	}
+}
+
+int umbra_csr_set(struct umbra_vcpu *vcpu, u16 csr, u64 val)
+{
+	unsigned int changes = 0;
+	int ret;
+
+	if (vcpu->m)
+		ret = umbra_machine_csr_write(vcpu->m, vcpu->cpu, &vcpu->feat,
+					      csr, umbra_guest_time(vcpu), val,
+					      &changes);
+	else
+		ret = umbra_cpu_csr_write(vcpu->cpu, &vcpu->feat, csr, val);
+	if (ret)
+		return ret;
+	machine_changed(vcpu, changes);
+	csr_written(vcpu, csr);
+	return 0;
 }
 
 static bool csr_op_writes(const struct umbra_insn *insn)
@@ -109,16 +158,16 @@ static int emulate_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 	u64 old = 0;
 
 	umbra_count(vcpu, UMBRA_STAT_EMUL_CSR);
-	if (!umbra_cpu_csr_legal(vcpu->cpu, insn->csr, write))
+	if (!umbra_csr_legal(vcpu, insn->csr, write))
 		return illegal(vcpu, insn);
 	if (read_any_csr(vcpu, insn->csr, &old))
 		return illegal(vcpu, insn);
 	if (write) {
-		u64 new = csr_new_value(vcpu, insn, old);
+		u64 base = vcpu->m ? umbra_machine_csr_base(vcpu->cpu, insn->csr,
+							    old) : old;
 
-		if (umbra_cpu_csr_write(vcpu->cpu, &vcpu->feat, insn->csr, new))
+		if (umbra_csr_set(vcpu, insn->csr, csr_new_value(vcpu, insn, base)))
 			return illegal(vcpu, insn);
-		csr_written(vcpu, insn->csr);
 	}
 	set_rd(vcpu, insn->rd, old);
 	return done(vcpu, insn);
@@ -141,7 +190,7 @@ static bool wfi_ready(struct umbra_vcpu *vcpu)
 {
 	u64 sip = vcpu->cpu->sip | atomic_long_read(&vcpu->pins);
 
-	return (sip & vcpu->cpu->sie) || READ_ONCE(vcpu->requests);
+	return umbra_irq_enabled(vcpu, sip) || READ_ONCE(vcpu->requests);
 }
 
 void umbra_vcpu_halt(struct umbra_vcpu *vcpu)
@@ -163,9 +212,42 @@ static int emulate_wfi(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 	return UMBRA_RESUME;
 }
 
+static int emulate_sret(struct umbra_vcpu *vcpu)
+{
+	umbra_count(vcpu, UMBRA_STAT_EMUL_SRET);
+	umbra_cpu_sret(vcpu->cpu);
+	/* Section 3.1.6.3: it never returns to M-mode. */
+	if (vcpu->m)
+		vcpu->m->mstatus &= ~V_MPRV;
+	return UMBRA_RESUME;
+}
+
+static int emulate_mret(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
+{
+	if (vcpu->cpu->priv != UMBRA_PRIV_M)
+		return illegal(vcpu, insn);
+	umbra_count(vcpu, UMBRA_STAT_EMUL_MRET);
+	umbra_machine_mret(vcpu->m, vcpu->cpu);
+	return UMBRA_RESUME;
+}
+
+/*
+ * Is the instruction for S-mode and above, and M-mode does not intercept it
+ * with the @trap bit of mstatus (section 3.1.6.6)?
+ */
+static bool supervisor_legal(struct umbra_vcpu *vcpu, u64 trap)
+{
+	switch (vcpu->cpu->priv) {
+	case UMBRA_PRIV_U:
+		return false;
+	case UMBRA_PRIV_S:
+		return !vcpu->m || !(vcpu->m->mstatus & trap);
+	}
+	return true;
+}
+
 int umbra_emulate_system(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 {
-	bool s_mode = vcpu->cpu->priv == UMBRA_PRIV_S;
 
 	switch (insn->op) {
 	case UMBRA_OP_CSRRW:
@@ -176,27 +258,27 @@ int umbra_emulate_system(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 	case UMBRA_OP_CSRRCI:
 		return emulate_csr(vcpu, insn);
 	case UMBRA_OP_SRET:
-		if (!s_mode)
+		if (!supervisor_legal(vcpu, V_TSR))
 			return illegal(vcpu, insn);
-		umbra_count(vcpu, UMBRA_STAT_EMUL_SRET);
-		umbra_cpu_sret(vcpu->cpu);
-		return UMBRA_RESUME;
+		return emulate_sret(vcpu);
+	case UMBRA_OP_MRET:
+		return emulate_mret(vcpu, insn);
 	case UMBRA_OP_WFI:
-		if (!s_mode)
+		if (!supervisor_legal(vcpu, V_TW))
 			return illegal(vcpu, insn);
 		return emulate_wfi(vcpu, insn);
 	case UMBRA_OP_SINVAL_VMA:
-		if (!s_mode || !vcpu->feat.svinval)
+		if (!supervisor_legal(vcpu, V_TVM) || !vcpu->feat.svinval)
 			return illegal(vcpu, insn);
 		return emulate_fence(vcpu, insn);
 	case UMBRA_OP_SFENCE_VMA:
-		if (!s_mode)
+		if (!supervisor_legal(vcpu, V_TVM))
 			return illegal(vcpu, insn);
 		return emulate_fence(vcpu, insn);
 	case UMBRA_OP_SFENCE_W_INVAL:
 	case UMBRA_OP_SFENCE_INVAL_IR:
 		/* sinval.vma took effect at once: nothing is left to order. */
-		if (!s_mode || !vcpu->feat.svinval)
+		if (!supervisor_legal(vcpu, 0) || !vcpu->feat.svinval)
 			return illegal(vcpu, insn);
 		return done(vcpu, insn);
 	default:

@@ -19,6 +19,23 @@
 
 /* --- what the configuration means ------------------------------------------------- */
 
+static const struct { u8 ext; char letter; } single_letters[] = {
+	{ KVM_RISCV_ISA_EXT_A, 'a' }, { KVM_RISCV_ISA_EXT_C, 'c' },
+	{ KVM_RISCV_ISA_EXT_D, 'd' }, { KVM_RISCV_ISA_EXT_F, 'f' },
+	{ KVM_RISCV_ISA_EXT_I, 'i' }, { KVM_RISCV_ISA_EXT_M, 'm' },
+	{ KVM_RISCV_ISA_EXT_V, 'v' },
+};
+
+static u64 misa_bits(const struct umbra_vcpu *vcpu)
+{
+	u64 val = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(single_letters); i++)
+		if (umbra_isa_test(vcpu->isa, single_letters[i].ext))
+			val |= BIT_ULL(single_letters[i].letter - 'a');
+	return val;
+}
+
 void umbra_isa_apply(struct umbra_vcpu *vcpu)
 {
 	struct umbra_cpu_features *feat = &vcpu->feat;
@@ -34,35 +51,25 @@ void umbra_isa_apply(struct umbra_vcpu *vcpu)
 	feat->svinval = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SVINVAL);
 	feat->svade = !umbra_isa_test(vcpu->isa, UMBRA_ISA_SVADU);
 	feat->satp_modes = GENMASK_ULL(vcpu->satp_mode, V_SATP_SV39);
+	feat->misa = V_MISA_MXL_64 | V_MISA_S | V_MISA_U | misa_bits(vcpu);
+	feat->mvendorid = umbra_host.mvendorid;
+	feat->marchid = umbra_host.marchid;
+	feat->mimpid = umbra_host.mimpid;
 	feat->senvcfg = V_ENVCFG_FIOM;
 	if (umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_ZICBOM))
 		feat->senvcfg |= V_ENVCFG_CBIE | V_ENVCFG_CBCFE;
 	if (umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_ZICBOZ))
 		feat->senvcfg |= V_ENVCFG_CBZE;
+	/* The reset value follows the extension until the hart runs. */
+	if (vcpu->m && !vcpu->ran_once)
+		vcpu->m->menvcfg = feat->svade ? 0 : V_ENVCFG_ADUE;
 }
 
 /* --- config -------------------------------------------------------------------------- */
 
-static const struct { u8 ext; char letter; } single_letters[] = {
-	{ KVM_RISCV_ISA_EXT_A, 'a' }, { KVM_RISCV_ISA_EXT_C, 'c' },
-	{ KVM_RISCV_ISA_EXT_D, 'd' }, { KVM_RISCV_ISA_EXT_F, 'f' },
-	{ KVM_RISCV_ISA_EXT_I, 'i' }, { KVM_RISCV_ISA_EXT_M, 'm' },
-	{ KVM_RISCV_ISA_EXT_V, 'v' },
-};
-
 static void isa_clear(struct umbra_vcpu *vcpu, unsigned int ext)
 {
 	vcpu->isa[ext / 64] &= ~BIT_ULL(ext % 64);
-}
-
-static u64 misa_bits(const struct umbra_vcpu *vcpu)
-{
-	u64 val = 0;
-
-	for (int i = 0; i < ARRAY_SIZE(single_letters); i++)
-		if (umbra_isa_test(vcpu->isa, single_letters[i].ext))
-			val |= BIT_ULL(single_letters[i].letter - 'a');
-	return val;
 }
 
 static int config_get(struct umbra_vcpu *vcpu, u64 num, u64 *val)
@@ -148,7 +155,8 @@ static int core_access(struct umbra_vcpu *vcpu, u64 num, u64 *val, bool set)
 	if (num >= NR_CORE)
 		return -ENOENT;
 	if (num == KVM_REG_RISCV_CORE_REG(mode)) {
-		if (set && *val > KVM_RISCV_MODE_S)
+		if (set && *val > KVM_RISCV_MODE_S &&
+		    !(*val == UMBRA_PRIV_M && vcpu->m))
 			return -EINVAL;
 		if (set)
 			cpu->priv = *val;
@@ -182,7 +190,6 @@ static const u16 csr_of[] = {
 static int csr_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
 {
 	u64 num = REG_NUM(id);
-	int ret;
 
 	if (REG_SUB(id) != KVM_REG_RISCV_CSR_GENERAL || num >= ARRAY_SIZE(csr_of))
 		return -ENOENT;
@@ -191,12 +198,49 @@ static int csr_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
 		vcpu->cpu->sip |= V_SSI;
 	if (!set) {
 		vcpu->cpu->pins = atomic_long_read(&vcpu->pins);
-		return umbra_cpu_csr_read(vcpu->cpu, &vcpu->feat, csr_of[num], val);
+		return umbra_csr_get(vcpu, csr_of[num], val);
 	}
-	ret = umbra_cpu_csr_write(vcpu->cpu, &vcpu->feat, csr_of[num], *val);
 	/* A fresh address space: nothing is known to be current. */
 	umbra_mmu_unload(vcpu);
-	return ret;
+	return umbra_csr_set(vcpu, csr_of[num], *val);
+}
+
+/* Read-only registers, and misa, which has one legal value. */
+static bool mcsr_fixed(u16 csr)
+{
+	return csr >> 10 == 3 || csr == VCSR_MISA;
+}
+
+/* Machine CSRs, by their number. */
+static int mcsr_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
+{
+	u16 csr = REG_NUM(id);
+	u64 now;
+
+	if (!vcpu->m || (id & ~KVM_REG_SIZE_MASK & ~0xfffULL) !=
+			(KVM_REG_RISCV | UMBRA_REG_RISCV_MCSR) ||
+	    (csr & 0x300) != 0x300)
+		return -ENOENT;
+	/* An IPI on its way is part of mip. */
+	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests))
+		vcpu->cpu->sip |= V_SSI;
+	if (umbra_csr_get(vcpu, csr, &now))
+		return -ENOENT;
+	if (csr == VCSR_MIP)
+		now = vcpu->cpu->sip;
+	if (!set) {
+		*val = now;
+		return 0;
+	}
+	if (mcsr_fixed(csr))
+		return *val == now ? 0 : -EINVAL;
+	if (csr >= VCSR_PMPCFG0 && csr <= VCSR_PMPADDR15) {
+		umbra_pmp_load(&vcpu->m->pmp, csr, *val);
+		umbra_mmu_reset(vcpu);
+		return 0;
+	}
+	umbra_mmu_unload(vcpu);
+	return umbra_csr_set(vcpu, csr, *val);
 }
 
 /* --- timer --------------------------------------------------------------------------- */
@@ -375,6 +419,8 @@ static int reg_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
 		return core_access(vcpu, REG_NUM(id), val, set);
 	case KVM_REG_RISCV_CSR:
 		return csr_access(vcpu, id, val, set);
+	case UMBRA_REG_RISCV_MCSR:
+		return mcsr_access(vcpu, id, val, set);
 	case KVM_REG_RISCV_TIMER:
 		return set ? timer_set(vcpu, REG_NUM(id), *val) :
 			     timer_get(vcpu, REG_NUM(id), val);
@@ -484,6 +530,7 @@ static int list_all(struct umbra_vcpu *vcpu, u64 __user *to, u64 *n)
 		{ KVM_REG_RISCV_FP_D, KVM_REG_SIZE_U64, 33 },
 		{ KVM_REG_RISCV_ISA_EXT, KVM_REG_SIZE_U64, ISA_MAX },
 		{ KVM_REG_RISCV_SBI_EXT, KVM_REG_SIZE_U64, SBI_MAX },
+		{ UMBRA_REG_RISCV_MCSR, KVM_REG_SIZE_U64, 0x1000 },
 	};
 
 	*n = 0;

@@ -47,6 +47,7 @@ bool umbra_site_wanted(const struct umbra_insn *insn)
 	case UMBRA_OP_CSRRW ... UMBRA_OP_CSRRCI:
 		return csr_wanted(insn->csr);
 	case UMBRA_OP_SRET:
+	case UMBRA_OP_MRET:
 	case UMBRA_OP_WFI:
 	case UMBRA_OP_SFENCE_VMA:
 	case UMBRA_OP_SINVAL_VMA:

@@ -32,7 +32,15 @@ void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval)
 	umbra_count(vcpu, cause & V_CAUSE_IRQ ? UMBRA_STAT_INJECT_IRQ :
 		    UMBRA_STAT_INJECT_EXC);
 	trace_umbra_inject(vcpu->id, cause, tval, vcpu->cpu->pc);
-	umbra_cpu_trap(vcpu->cpu, cause, tval);
+	if (vcpu->m)
+		umbra_machine_trap(vcpu->m, vcpu->cpu, cause, tval);
+	else
+		umbra_cpu_trap(vcpu->cpu, cause, tval);
+}
+
+u64 umbra_irq_enabled(struct umbra_vcpu *vcpu, u64 pending)
+{
+	return pending & (vcpu->m ? vcpu->m->mie : vcpu->cpu->sie);
 }
 
 /* --- exits to user space that only report --------------------------------------- */
@@ -217,7 +225,7 @@ static int handle_host_irq(struct umbra_vcpu *vcpu)
 	bool quiet = woken == vcpu->idle_mark;
 
 	vcpu->idle_mark = woken;
-	if (READ_ONCE(wfi_traps) || vcpu->cpu->priv != UMBRA_PRIV_S)
+	if (READ_ONCE(wfi_traps) || vcpu->cpu->priv == UMBRA_PRIV_U)
 		return UMBRA_RESUME;
 	if (umbra_is_wfi(vcpu, pc)) {
 		vcpu->cpu->pc += 4;
@@ -225,6 +233,15 @@ static int handle_host_irq(struct umbra_vcpu *vcpu)
 	} else if (quiet && umbra_is_wfi(vcpu, pc - 4)) {
 		umbra_vcpu_halt(vcpu);
 	}
+	return UMBRA_RESUME;
+}
+
+/* From vS it is for the in-kernel SBI, unless the guest has its own firmware. */
+static int handle_ecall(struct umbra_vcpu *vcpu)
+{
+	if (vcpu->cpu->priv == UMBRA_PRIV_S && !vcpu->m)
+		return umbra_sbi_call(vcpu);
+	umbra_inject(vcpu, V_EXC_ECALL_U + vcpu->cpu->priv, 0);
 	return UMBRA_RESUME;
 }
 
@@ -250,10 +267,7 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 		return handle_illegal(vcpu);
 	case V_EXC_ECALL_U:
 		umbra_count(vcpu, UMBRA_STAT_EXIT_ECALL);
-		if (vcpu->cpu->priv == UMBRA_PRIV_S)
-			return umbra_sbi_call(vcpu);
-		umbra_inject(vcpu, V_EXC_ECALL_U, 0);
-		return UMBRA_RESUME;
+		return handle_ecall(vcpu);
 	case V_EXC_INSN_PAGE:
 		umbra_count(vcpu, UMBRA_STAT_EXIT_PAGE_FAULT);
 		return handle_page_fault(vcpu, UMBRA_ACCESS_EXEC);
@@ -304,10 +318,11 @@ static void deliver_interrupts(struct umbra_vcpu *vcpu)
 	u64 cause;
 
 	cpu->pins = atomic_long_read(&vcpu->pins);
-	cause = umbra_cpu_pending_irq(cpu);
+	cause = vcpu->m ? umbra_machine_pending_irq(vcpu->m, cpu) :
+			  umbra_cpu_pending_irq(cpu);
 	if (cause)
 		umbra_inject(vcpu, cause, 0);
-	vcpu->sw->irq_pending = umbra_cpu_sip(cpu) & cpu->sie;
+	vcpu->sw->irq_pending = umbra_irq_enabled(vcpu, cpu->sip | cpu->pins);
 }
 
 /* The roots that the current privilege needs, and the hot table, are valid. */
@@ -320,6 +335,55 @@ static int prepare_mmu(struct umbra_vcpu *vcpu)
 	return umbra_mmu_load(vcpu);
 }
 
+/* CBIE = 3 is cut to 1: a guest's cbo.inval would expose stale DRAM. */
+static u64 envcfg_safe(u64 val)
+{
+	if ((val & V_ENVCFG_CBIE) == V_ENVCFG_CBIE_INVAL)
+		val &= ~V_ENVCFG_CBIE | V_ENVCFG_CBIE_FLUSH;
+	return val & umbra_host.senvcfg_mask;
+}
+
+/*
+ * The hardware's senvcfg, which rules while the guest executes: in vU the
+ * guest's senvcfg and menvcfg both, in vS menvcfg, in vM nothing (section
+ * 10.1.10).  Without M-mode firmware has enabled all.
+ */
+static void prepare_envcfg(struct umbra_vcpu *vcpu)
+{
+	u64 menvcfg = vcpu->m ? vcpu->m->menvcfg : ~0ULL;
+	struct umbra_switch *sw = vcpu->sw;
+	u64 senvcfg = vcpu->cpu->senvcfg;
+
+	sw->envcfg_m = envcfg_safe(V_ENVCFG_CBO);
+	sw->envcfg_s = envcfg_safe(V_ENVCFG_CBO & menvcfg);
+	/* A field that is not 0 has its bit 4 set: 1 or 3. */
+	sw->envcfg_u = envcfg_safe(senvcfg & (menvcfg | ~V_ENVCFG_CBO));
+	sw->envcfg_flip = sw->has_senvcfg && sw->envcfg_u != sw->envcfg_s;
+	switch (vcpu->cpu->priv) {
+	case UMBRA_PRIV_U:
+		sw->hw_senvcfg = sw->envcfg_u;
+		break;
+	case UMBRA_PRIV_S:
+		sw->hw_senvcfg = sw->envcfg_s;
+		break;
+	default:
+		sw->hw_senvcfg = sw->envcfg_m;
+	}
+}
+
+/*
+ * U-mode reads time directly only where it may and needs no offset.  The other
+ * modes run under the same enables; what they may read beyond them is emulated.
+ */
+static u64 guest_scounteren(struct umbra_vcpu *vcpu)
+{
+	u64 val = vcpu->cpu->scounteren & V_COUNTEREN_TM;
+
+	if (vcpu->vm->time_delta)
+		return 0;
+	return vcpu->m ? val & vcpu->m->mcounteren : val;
+}
+
 static void prepare_csrs(struct umbra_vcpu *vcpu)
 {
 	struct umbra_switch *sw = vcpu->sw;
@@ -329,21 +393,9 @@ static void prepare_csrs(struct umbra_vcpu *vcpu)
 	/* SPP = U, interrupts on in U-mode; SUM and MXR never reach here. */
 	sw->hw_sstatus = V_UXL_64 | V_SPIE | (cpu->sstatus & (V_FS | V_VS));
 	cpu->sstatus &= ~V_FPV;
-	/* U-mode reads time directly only where it may and needs no offset. */
 	sw->time_offset = vcpu->vm->time_delta;
-	sw->hw_scounteren = !sw->time_offset ?
-			    (cpu->scounteren & V_COUNTEREN_TM) : 0;
-	/*
-	 * In vU the guest's senvcfg rules.  In vS menvcfg would, where all is
-	 * enabled; but cbo.inval never discards: it would expose stale DRAM.
-	 */
-	sw->envcfg_u = cpu->senvcfg & umbra_host.senvcfg_mask;
-	if ((sw->envcfg_u & V_ENVCFG_CBIE) == V_ENVCFG_CBIE_INVAL)
-		sw->envcfg_u &= ~V_ENVCFG_CBIE | V_ENVCFG_CBIE_FLUSH;
-	sw->envcfg_s = umbra_host.senvcfg_mask &
-		       (V_ENVCFG_CBIE_FLUSH | V_ENVCFG_CBCFE | V_ENVCFG_CBZE);
-	sw->envcfg_flip = sw->has_senvcfg && sw->envcfg_u != sw->envcfg_s;
-	sw->hw_senvcfg = cpu->priv == UMBRA_PRIV_U ? sw->envcfg_u : sw->envcfg_s;
+	sw->hw_scounteren = guest_scounteren(vcpu);
+	prepare_envcfg(vcpu);
 }
 
 static void enter_guest(struct umbra_vcpu *vcpu)
@@ -446,7 +498,10 @@ static int run_once(struct umbra_vcpu *vcpu)
 
 	trace_umbra_exit(vcpu->id, vcpu->sw->exit_scause, vcpu->cpu->pc,
 			 vcpu->sw->exit_stval);
-	return handle_exit(vcpu);
+	ret = handle_exit(vcpu);
+	if (unlikely(vcpu->mmu.once))
+		umbra_mmu_drop_once(vcpu);
+	return ret;
 }
 
 static int complete_io(struct umbra_vcpu *vcpu)
@@ -467,6 +522,9 @@ int umbra_vcpu_run(struct umbra_vcpu *vcpu)
 	int ret;
 
 	vcpu->ran_once = true;
+	/* User space may have set any pair of mode and mstatus. */
+	if (vcpu->m && vcpu->cpu->priv != UMBRA_PRIV_M)
+		vcpu->m->mstatus &= ~V_MPRV;
 	umbra_vcpu_load(vcpu);
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	ret = complete_io(vcpu);

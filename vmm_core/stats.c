@@ -31,6 +31,7 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_EMUL_CSR] = "emul_csr",
 	[UMBRA_STAT_EMUL_FENCE] = "emul_fence",
 	[UMBRA_STAT_EMUL_SRET] = "emul_sret",
+	[UMBRA_STAT_EMUL_MRET] = "emul_mret",
 	[UMBRA_STAT_EMUL_WFI] = "emul_wfi",
 	[UMBRA_STAT_EMUL_TEXT] = "emul_text",
 	[UMBRA_STAT_FW_NOISY] = "firmware_lines",

@@ -57,6 +57,9 @@ CHECK(has_senvcfg, SW_HAS_SENVCFG);
 CHECK(envcfg_flip, SW_ENVCFG_FLIP);
 CHECK(envcfg_u, SW_ENVCFG_U);
 CHECK(envcfg_s, SW_ENVCFG_S);
+CHECK(envcfg_m, SW_ENVCFG_M);
+CHECK(machine.mstatus, SW_M_STATUS);
+CHECK(machine.mepc, SW_M_EPC);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
 static_assert(sizeof(struct umbra_hot) == 1 << HOT_SHIFT);
 static_assert(offsetof(struct umbra_hot, first) == HOT_FIRST);
@@ -149,6 +152,7 @@ void umbra_switch_forget(struct umbra_vcpu *vcpu)
 static bool csr_slot(struct umbra_vcpu *vcpu, u16 csr, u64 *slot, u64 *writable)
 {
 #define SLOT(field) (offsetof(struct umbra_switch, cpu.field) - SW_SIZE)
+#define MSLOT(field) (offsetof(struct umbra_switch, machine.field) - SW_SIZE)
 	*writable = 0;
 	switch (csr) {
 	case VCSR_SSCRATCH:
@@ -185,9 +189,47 @@ static bool csr_slot(struct umbra_vcpu *vcpu, u16 csr, u64 *slot, u64 *writable)
 	case VCSR_STIMECMP:
 		*slot = SLOT(stimecmp);
 		return vcpu->feat.sstc;
+	case VCSR_MSCRATCH:
+		*slot = MSLOT(mscratch);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_MEPC:
+		*slot = MSLOT(mepc);
+		*writable = ~1ULL;
+		return true;
+	case VCSR_MCAUSE:
+		*slot = MSLOT(mcause);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_MTVAL:
+		*slot = MSLOT(mtval);
+		*writable = ~0ULL;
+		return true;
+	case VCSR_MTVEC:
+		*slot = MSLOT(mtvec);
+		return true;
+	case VCSR_MEDELEG:
+		*slot = MSLOT(medeleg);
+		return true;
+	case VCSR_MIDELEG:
+		*slot = MSLOT(mideleg);
+		return true;
+	case VCSR_MIE:
+		*slot = MSLOT(mie);
+		return true;
+	case VCSR_MCOUNTEREN:
+		*slot = MSLOT(mcounteren);
+		return true;
+	case VCSR_MENVCFG:
+		*slot = MSLOT(menvcfg);
+		return true;
+	case VCSR_MHARTID:
+		*slot = MSLOT(mhartid);
+		return true;
 	}
 	return false;
 #undef SLOT
+#undef MSLOT
 }
 
 static u64 stub_rs(struct umbra_vcpu *vcpu, unsigned int reg)
@@ -222,6 +264,12 @@ static bool hot_sstatus(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		hot->first = sw_va(vcpu, umbra_sw_sstatus_read);
 		return true;
 	}
+	/*
+	 * The stubs load the root of S-mode when SUM changes, and name it as the
+	 * one for ecalls.
+	 */
+	if (vcpu->cpu->priv != UMBRA_PRIV_S || !umbra_hot_ecall(vcpu))
+		return false;
 	switch (insn->op) {
 	case UMBRA_OP_CSRRW:
 	case UMBRA_OP_CSRRWI:
@@ -253,7 +301,13 @@ static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 {
 	u64 writable;
 
+	if (!umbra_csr_legal(vcpu, insn->csr, !is_read(insn)))
+		return false;
 	hot->rd = stub_rd(vcpu, insn->rd);
+	if (insn->csr == VCSR_MSTATUS && is_read(insn)) {
+		hot->first = sw_va(vcpu, umbra_sw_mstatus_read);
+		return true;
+	}
 	if (insn->csr == VCSR_SSTATUS)
 		return hot_sstatus(vcpu, insn, hot);
 	if (insn->csr == VCSR_TIME && is_read(insn)) {
@@ -288,7 +342,11 @@ static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		return hot_csr(vcpu, insn, hot);
 	case UMBRA_OP_SRET:
 		hot->first = sw_va(vcpu, umbra_sw_sret);
-		return true;
+		return vcpu->cpu->priv == UMBRA_PRIV_S &&
+		       !(vcpu->m && (vcpu->m->mstatus & V_TSR));
+	case UMBRA_OP_MRET:
+		hot->first = sw_va(vcpu, umbra_sw_mret);
+		return vcpu->cpu->priv == UMBRA_PRIV_M;
 	}
 	return false;
 }
@@ -296,16 +354,18 @@ static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn)
 {
+	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
+	u64 salt = machine ? vcpu->sw->salt_m : vcpu->sw->salt_s;
 	struct umbra_hot hot = {};
 	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
 	u64 other = index ^ (UMBRA_HOT_ENTRIES / 2);
 
 	/* The stubs trust their entries: nothing privileged in U-mode. */
-	if (vcpu->cpu->priv != UMBRA_PRIV_S || !vcpu->sw->salt_s)
+	if (vcpu->cpu->priv == UMBRA_PRIV_U || !salt)
 		return;
 	if (!hot_fill(vcpu, insn, &hot))
 		return;
-	hot.tag = pc ^ vcpu->sw->salt_s;
+	hot.tag = pc ^ salt;
 	/* Two places; when both are taken they take turns. */
 	if (vcpu->hot[index].tag && vcpu->hot[index].tag != hot.tag &&
 	    (!vcpu->hot[other].tag || vcpu->hot_turn++ % 2))

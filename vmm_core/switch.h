@@ -21,6 +21,7 @@
 
 #include "cpu.h"
 #include "decode.h"
+#include "machine.h"
 #include "switch_offsets.h"
 
 /* One entry of the hot table: what stood at a rewritten site. */
@@ -75,6 +76,9 @@ struct umbra_switch {
 	u64 envcfg_flip;	/* vU and vS need different senvcfg */
 	u64 envcfg_u;
 	u64 envcfg_s;
+	u64 envcfg_m;
+	u64 salt_m;
+	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
 struct umbra_vcpu;
@@ -114,6 +118,6 @@ extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
 extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
 extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
 extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
-extern const char umbra_sw_sret[];
+extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_mstatus_read[];
 
 #endif /* UMBRA_SWITCH_H */

@@ -29,6 +29,10 @@
 #define VS		0x600
 #define SUM_BIT		18
 #define MXR_BIT		19
+#define MIE		0x8
+#define MPIE		0x80
+#define MPP		0x1800
+#define MPRV		0x20000
 
 	.text
 	.option	push
@@ -337,6 +341,14 @@ umbra_sw_sstatus_read:
 	full_sstatus
 	finish_rd
 
+/* csrr rd, mstatus */
+	.globl	umbra_sw_mstatus_read
+umbra_sw_mstatus_read:
+	full_sstatus
+	ld	t2, SW_M_STATUS(t6)
+	or	t3, t3, t2
+	finish_rd
+
 /* csrrci rd, sstatus, SIE: local_irq_save() */
 	.globl	umbra_sw_sie_clear
 umbra_sw_sie_clear:
@@ -474,6 +486,47 @@ sw_sret_tail:
 	ori	t3, t3, SPIE
 	sd	t3, SW_SSTATUS(t6)
 	ld	t4, SW_SEPC(t6)
+	csrw	sepc, t4
+	addi	t4, t6, SW_SC_SLOT		/* no reservation survives */
+	sc.d	zero, zero, (t4)
+	j	sw_resume
+
+/* mret, in vM; to vM itself C does it */
+	.globl	umbra_sw_mret
+umbra_sw_mret:
+	ld	t4, SW_IRQ_PENDING(t6)
+	bnez	t4, sw_world_exit
+	ld	t3, SW_M_STATUS(t6)
+	srli	t4, t3, 11
+	andi	t4, t4, 3			/* MPP */
+	beqz	t4, 1f
+	addi	t5, t4, -1
+	bnez	t5, sw_world_exit
+	ld	t2, SW_ROOT_PRIV_S(t6)
+	beqz	t2, sw_world_exit
+	ld	t5, SW_SALT_S(t6)
+	sd	t5, SW_SALT(t6)
+	ld	t5, SW_ENVCFG_S(t6)
+	j	2f
+1:	ld	t2, SW_ROOT_U(t6)
+	beqz	t2, sw_world_exit
+	ld	t5, SW_SALT_U(t6)
+	sd	t5, SW_SALT(t6)
+	ld	t5, SW_ENVCFG_U(t6)
+2:	sd	t4, SW_PRIV(t6)
+	csrw	satp, t2
+	sfence.vma
+	ld	t4, SW_HAS_SENVCFG(t6)
+	beqz	t4, 3f
+	csrw	SENVCFG, t5
+3:	andi	t4, t3, MPIE
+	srli	t4, t4, 4			/* MIE = MPIE, MPIE = 1 */
+	li	t2, ~(MPP | MPRV | MIE)		/* MPP = U, MPRV = 0 */
+	and	t3, t3, t2
+	or	t3, t3, t4
+	ori	t3, t3, MPIE
+	sd	t3, SW_M_STATUS(t6)
+	ld	t4, SW_M_EPC(t6)
 	csrw	sepc, t4
 	addi	t4, t6, SW_SC_SLOT		/* no reservation survives */
 	sc.d	zero, zero, (t4)

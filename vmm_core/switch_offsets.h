@@ -56,6 +56,12 @@
 #define SW_ENVCFG_FLIP		(616 - SW_SIZE)
 #define SW_ENVCFG_U		(624 - SW_SIZE)
 #define SW_ENVCFG_S		(632 - SW_SIZE)
+#define SW_ENVCFG_M		(640 - SW_SIZE)
+
+/* struct umbra_machine: a place of its own, so that what is above can grow */
+#define SW_MACHINE_ALIGN	1024
+#define SW_M_STATUS		(SW_MACHINE_ALIGN - SW_SIZE)
+#define SW_M_EPC		(SW_MACHINE_ALIGN + 24 - SW_SIZE)
 
 /* struct umbra_hot, one entry of the hot table */
 #define HOT_TAG			0

@@ -72,6 +72,9 @@ void umbra_timer_update(struct umbra_vcpu *vcpu)
 	u64 now = get_cycles64() + delta;
 	u64 cmp = vcpu->cpu->stimecmp;
 
+	/* STIP is software's: stimecmp drives nothing. */
+	if (vcpu->m && !(vcpu->m->menvcfg & V_ENVCFG_STCE))
+		cmp = ~0ULL;
 	umbra_vcpu_set_pin(vcpu, V_STI, now >= cmp);
 	if (now >= cmp || vcpu->timer_armed == cmp - delta)
 		return;

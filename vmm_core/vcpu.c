@@ -102,7 +102,10 @@ void umbra_vcpu_put(struct umbra_vcpu *vcpu)
 
 /* --- life ---------------------------------------------------------------------------- */
 
-/* SBI HSM start: a0 = hart id, a1 = opaque, translation and interrupts off. */
+/*
+ * SBI HSM start: a0 = hart id, a1 = opaque, translation and interrupts off.
+ * With M-mode: the machine's reset, but for pc, which user space sets.
+ */
 void umbra_vcpu_reset(struct umbra_vcpu *vcpu)
 {
 	struct umbra_cpu *cpu = vcpu->cpu;
@@ -119,6 +122,8 @@ void umbra_vcpu_reset(struct umbra_vcpu *vcpu)
 	cpu->pc = vcpu->start_pc;
 	cpu->gpr[10] = vcpu->id;
 	cpu->gpr[11] = vcpu->start_opaque;
+	if (vcpu->m)
+		umbra_machine_reset(vcpu->m, cpu, &vcpu->feat);
 	atomic_long_and(~V_STI, &vcpu->pins);
 	umbra_mmu_unload(vcpu);
 	umbra_timer_update(vcpu);
@@ -163,6 +168,10 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm, u32 id)
 		return NULL;
 	}
 	vcpu->stand_in->run = vcpu->run;
+	if (vm->m_mode) {
+		vcpu->m = &vcpu->sw->machine;
+		vcpu->m->mhartid = id;
+	}
 	memcpy(vcpu->isa, umbra_host.isa, sizeof(vcpu->isa));
 	/* Both may not be on: hardware updates A and D unless told otherwise. */
 	vcpu->isa[UMBRA_ISA_SVADE / 64] &= ~BIT_ULL(UMBRA_ISA_SVADE % 64);
@@ -349,8 +358,11 @@ int umbra_vcpu_create(struct umbra_vm *vm, u32 id)
 		vcpu_free(vcpu);
 		return fd;
 	}
-	/* As KVM: the first made starts by itself, the others by HSM. */
-	if (vm->nr_vcpus)
+	/*
+	 * As KVM: the first made starts by itself, the others by HSM.  A machine
+	 * with M-mode starts all of its harts.
+	 */
+	if (vm->nr_vcpus && !vm->m_mode)
 		vcpu->hsm = UMBRA_HSM_STOPPED;
 	/* Visible from here on: notifiers and other harts reach it. */
 	vm->vcpu_list[vm->nr_vcpus] = vcpu;

@@ -253,6 +253,8 @@ int umbra_check_extension(struct umbra_vm *vm, long ext)
 	case KVM_CAP_DEVICE_CTRL:
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_CHECK_EXTENSION_VM:
+	case KVM_CAP_ENABLE_CAP_VM:
+	case UMBRA_CAP_M_MODE:
 		return 1;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(int, num_online_cpus(), UMBRA_MAX_VCPUS);
@@ -337,6 +339,22 @@ static long get_dirty_log(struct umbra_vm *vm, void __user *arg)
 	return umbra_memslot_dirty_log(vm, &log);
 }
 
+static long enable_cap(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_enable_cap cap;
+
+	if (copy_from_user(&cap, arg, sizeof(cap)))
+		return -EFAULT;
+	if (cap.cap != UMBRA_CAP_M_MODE || cap.flags || cap.args[0] != 1 ||
+	    memchr_inv(&cap.args[1], 0, sizeof(cap.args) - sizeof(cap.args[0])) ||
+	    memchr_inv(cap.pad, 0, sizeof(cap.pad)))
+		return -EINVAL;
+	if (vm->nr_vcpus)
+		return -EBUSY;
+	vm->m_mode = true;
+	return 0;
+}
+
 static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long arg)
 {
 	void __user *ptr = (void __user *)arg;
@@ -348,6 +366,8 @@ static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long ar
 		return set_memory(vm, ptr);
 	case KVM_GET_DIRTY_LOG:
 		return get_dirty_log(vm, ptr);
+	case KVM_ENABLE_CAP:
+		return enable_cap(vm, ptr);
 	case UMBRA_SET_MMIO_WINDOWS:
 		return set_windows(vm, ptr);
 	}

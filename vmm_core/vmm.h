@@ -77,6 +77,7 @@ enum umbra_stat {
 	UMBRA_STAT_EMUL_CSR,
 	UMBRA_STAT_EMUL_FENCE,
 	UMBRA_STAT_EMUL_SRET,
+	UMBRA_STAT_EMUL_MRET,
 	UMBRA_STAT_EMUL_WFI,
 	UMBRA_STAT_EMUL_TEXT,
 	UMBRA_STAT_FW_NOISY,
@@ -135,7 +136,8 @@ enum umbra_hsm { UMBRA_HSM_STARTED, UMBRA_HSM_STOPPED, UMBRA_HSM_START_PENDING,
  * @cpu: = &sw->cpu
  * @last_hart: host hart it ran on last; elsewhere fence.i is due
  * @requests: UMBRA_REQ_*; set by anyone, taken by the running thread
- * @pins: V_STI, V_SEI as wired; atomic, anyone
+ * @m: = &sw->machine if the VM has M-mode, else NULL
+ * @pins: V_STI, V_SEI, with M-mode V_MSI, V_MTI, V_MEI, as wired; atomic, anyone
  * @mode: UMBRA_IN_GUEST between the last check of @requests and the exit
  * @wait: where a halted vCPU sleeps
  */
@@ -147,6 +149,7 @@ struct umbra_vcpu {
 	struct umbra_switch *sw;
 	u64 sw_va;		/* where the switcher lies in the guest */
 	struct umbra_cpu *cpu;
+	struct umbra_machine *m;
 	struct umbra_hot *hot;
 	unsigned int hot_turn;
 	struct page *sw_pages;
@@ -207,6 +210,7 @@ struct umbra_windows {
  * @users: the VM's fd, each vCPU's, each device's
  * @link: in the list of all VMs
  * @mm: the address space that made it; only tasks of it may use the fds
+ * @m_mode: its vCPUs have M-mode and start there; fixed once there is one
  * @aliased: some of its memory is mapped twice, here or in another VM: text is
  *	not rewritten, as it would show through the other mapping
  */
@@ -214,6 +218,7 @@ struct umbra_vm {
 	refcount_t users;
 	struct list_head link;
 	bool aliased;
+	bool m_mode;
 	struct mutex lock;		/* configuration; outermost */
 	struct mm_struct *mm;
 	struct umbra_vcpu *vcpus[UMBRA_MAX_VCPUS];	/* by id */
@@ -302,9 +307,17 @@ void umbra_vcpu_request(struct umbra_vcpu *vcpu, unsigned int req);
 void umbra_vcpu_set_pin(struct umbra_vcpu *vcpu, u64 pin, bool level);
 void umbra_vcpu_reset(struct umbra_vcpu *vcpu);
 
+/* May the switcher deliver ecalls of vU to vS, without M-mode being asked? */
+static inline bool umbra_hot_ecall(const struct umbra_vcpu *vcpu)
+{
+	return !vcpu->m || (vcpu->m->medeleg & BIT(V_EXC_ECALL_U));
+}
+
 /* --- run.c ----------------------------------------------------------------- */
 
 int umbra_vcpu_run(struct umbra_vcpu *vcpu);
+/* Enabled and pending interrupts, whether or not they can be taken now. */
+u64 umbra_irq_enabled(struct umbra_vcpu *vcpu, u64 pending);
 /* Raise an exception in the guest at the current pc. */
 void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval);
 
@@ -317,6 +330,14 @@ void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval);
 #define UMBRA_RESUME	1
 
 int umbra_emulate_system(struct umbra_vcpu *vcpu, const struct umbra_insn *insn);
+/* May the CSR be accessed at the current privilege? */
+bool umbra_csr_legal(struct umbra_vcpu *vcpu, u16 csr, bool write);
+/*
+ * The register file of this vCPU, with or without M-mode, without the
+ * user-level counters: 0 or -ENOENT.  A write has all its effects.
+ */
+int umbra_csr_get(struct umbra_vcpu *vcpu, u16 csr, u64 *val);
+int umbra_csr_set(struct umbra_vcpu *vcpu, u16 csr, u64 val);
 /* wfi: sleep until something is pending, a request comes, or a signal. */
 void umbra_vcpu_halt(struct umbra_vcpu *vcpu);
 void umbra_inject_illegal(struct umbra_vcpu *vcpu, u32 raw);
