@@ -38,7 +38,7 @@ static int op_read_pte(void *ctx, u64 gpa, u64 *pte)
  * The kernel's cmpxchg64() may be compiled to amocas, which not every
  * assembler that can build this module knows.
  */
-static bool cmpxchg_pte(u64 *ptr, u64 old, u64 new)
+bool umbra_cmpxchg(u64 *ptr, u64 old, u64 new)
 {
 	u64 was, fail;
 
@@ -72,7 +72,7 @@ static int op_cmpxchg_pte(void *ctx, u64 gpa, u64 old, u64 new)
 		if (get_user_pages_fast(hva, 1, FOLL_WRITE, &page) == 1) {
 			u64 *ptr = page_address(page) + (gpa & 0xff8);
 
-			ret = cmpxchg_pte(ptr, old, new) ? 0 : -EAGAIN;
+			ret = umbra_cmpxchg(ptr, old, new) ? 0 : -EAGAIN;
 			SetPageDirty(page);
 			put_page(page);
 			umbra_mark_dirty(vcpu->vm, gpa >> 12);
@@ -194,14 +194,14 @@ static enum pmp_verdict pmp_judge(struct umbra_vcpu *vcpu,
 				  u64 *perm, int *level)
 {
 	bool exec = info->access == UMBRA_ACCESS_EXEC;
-	bool machine = access_priv(vcpu, info->access) == UMBRA_PRIV_M;
+	u64 priv = access_priv(vcpu, info->access);
 	unsigned int order, pmp;
 
 	*perm = V_PTE_R | V_PTE_W | V_PTE_X;
 	*level = 2;
 	if (!vcpu->m)
 		return PMP_LEAF;
-	order = umbra_pmp_block(&vcpu->m->pmp, info->gpa, machine,
+	order = umbra_pmp_block(&vcpu->m->pmp, info->gpa, priv == UMBRA_PRIV_M,
 				PAGE_SHIFT + 18, &pmp);
 	*perm = (pmp & V_PMP_R ? V_PTE_R : 0) | (pmp & V_PMP_W ? V_PTE_W : 0) |
 		(pmp & V_PMP_X ? V_PTE_X : 0);
@@ -216,7 +216,7 @@ static enum pmp_verdict pmp_judge(struct umbra_vcpu *vcpu,
 	if (!(pmp & access_pmp(info->access)))
 		return PMP_FAULT;
 	/* Data goes through the guest's tables, fetches do not. */
-	if (machine != (vcpu->cpu->priv == UMBRA_PRIV_M))
+	if (priv != vcpu->cpu->priv)
 		return PMP_EMULATE;
 	if (access_priv(vcpu, UMBRA_ACCESS_READ) != vcpu->cpu->priv)
 		*perm &= V_PTE_X;

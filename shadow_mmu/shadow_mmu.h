@@ -183,6 +183,9 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);
  */
 int umbra_mmu_translate(struct umbra_vcpu *vcpu, struct umbra_fault_info *info);
 
+/* If *ptr == old, store new, atomically and in order.  Was it? */
+bool umbra_cmpxchg(u64 *ptr, u64 old, u64 new);
+
 /* --- fences (fence.c) -------------------------------------------------------- */
 
 /* sfence.vma with rs1 = x0 (@all_va) or an address, rs2 = x0 (@all_asid). */

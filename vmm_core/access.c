@@ -356,13 +356,109 @@ int umbra_complete_mmio(struct umbra_vcpu *vcpu)
 	return continue_access(vcpu);
 }
 
-/* An access that cannot be emulated met rewritten text: restore the page. */
+/* --- atomics ------------------------------------------------------------------------- */
+
+/* The instruction on its word: what to store, and what rd gets. */
+static bool atomic_step(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+			u64 gpa, u64 old, u64 *new, u64 *result)
+{
+	struct umbra_reservation *lr = &vcpu->lr;
+	const u64 *gpr = vcpu->cpu->gpr;
+
+	*result = umbra_rmem_amo_result(insn, old);
+	switch (insn->op) {
+	case UMBRA_OP_LR:
+		*lr = (struct umbra_reservation) {
+			.valid = true, .gpa = gpa, .value = old,
+			.width = insn->width,
+		};
+		return false;
+	case UMBRA_OP_SC:
+		*result = !(lr->valid && lr->gpa == gpa && lr->value == old &&
+			    lr->width == insn->width);
+		*new = umbra_rmem_extract(gpr[insn->rs2], 0, insn->width);
+		return !*result;
+	default:
+		*new = umbra_rmem_amo(insn, old, gpr);
+		return true;
+	}
+}
+
+/* On the 8 bytes around it, which hold all of a naturally aligned word. */
+static void atomic_do(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+		      u64 gpa, u64 *ptr)
+{
+	unsigned int off = gpa & 7;
+	u64 all, new = 0, result;
+
+	do {
+		all = READ_ONCE(*ptr);
+		if (!atomic_step(vcpu, insn, gpa,
+				 umbra_rmem_extract(all, off, insn->width),
+				 &new, &result))
+			break;
+	} while (!umbra_cmpxchg(ptr, all, umbra_rmem_insert(all, off,
+							     insn->width, new)));
+	if (insn->op == UMBRA_OP_SC)
+		vcpu->lr.valid = false;
+	if (insn->rd)
+		vcpu->cpu->gpr[insn->rd] = result;
+	vcpu->cpu->pc += insn->len;
+}
+
+static bool is_atomic(const struct umbra_insn *insn)
+{
+	return insn->op == UMBRA_OP_LR || insn->op == UMBRA_OP_SC ||
+	       (insn->op == UMBRA_OP_AMO && insn->width <= 8);
+}
+
+/*
+ * LR, SC or AMO on memory that cannot be mapped for the guest: where PMP judges
+ * parts of the page differently, or with MPRV.  -EFAULT where there is none, or
+ * none that may be written.
+ */
+static int emulate_atomic(struct umbra_vcpu *vcpu,
+			  const struct umbra_insn *insn, u64 gpa)
+{
+	bool write = insn->op != UMBRA_OP_LR;
+	struct page *page;
+	unsigned long hva;
+	int ret = -EFAULT;
+	int srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+
+	hva = gpa_hva(vcpu->vm, gpa, write);
+	if (hva && get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page) == 1) {
+		atomic_do(vcpu, insn, gpa,
+			  page_address(page) + (offset_in_page(gpa) & ~7UL));
+		if (write) {
+			set_page_dirty_lock(page);
+			umbra_mark_dirty(vcpu->vm, gpa >> PAGE_SHIFT);
+		}
+		put_page(page);
+		ret = UMBRA_RESUME;
+	}
+	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
+	return ret;
+}
+
+/*
+ * An access that is not taken apart: on rewritten text the page is restored,
+ * so that the hardware can do it.
+ */
 static int not_scalar(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		      u64 gva, enum umbra_access access)
 {
-	struct umbra_fault_info info = { .gva = gva, .access = access };
-	int ret = umbra_mmu_translate(vcpu, &info);
+	struct umbra_fault_info info = {
+		.gva = gva, .access = access, .len = insn->width,
+	};
+	int ret;
 
+	if (is_atomic(insn) && (gva & (insn->width - 1))) {
+		umbra_inject(vcpu, access == UMBRA_ACCESS_READ ?
+			     V_EXC_LOAD_MISALIGNED : V_EXC_STORE_MISALIGNED, gva);
+		return UMBRA_RESUME;
+	}
+	ret = umbra_mmu_translate(vcpu, &info);
 	if (ret == UMBRA_FAULT_GUEST) {
 		umbra_inject(vcpu, info.cause, gva);
 		return UMBRA_RESUME;
@@ -374,6 +470,9 @@ static int not_scalar(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		umbra_sites_restore(vcpu->vm, info.gpa >> PAGE_SHIFT);
 		return UMBRA_RESUME;
 	}
+	if (is_atomic(insn) &&
+	    emulate_atomic(vcpu, insn, info.gpa) == UMBRA_RESUME)
+		return UMBRA_RESUME;
 	/* LR, SC, AMO, vector and cache-block accesses: not on devices. */
 	umbra_inject(vcpu, access_fault(access), gva);
 	return UMBRA_RESUME;

@@ -47,20 +47,6 @@
 #define FUNCT7_SFENCE_VMA	0x09
 #define FUNCT7_SINVAL_VMA	0x0b
 
-/* AMO, bits 31:27. */
-#define FUNCT5_AMOADD	0x00
-#define FUNCT5_AMOSWAP	0x01
-#define FUNCT5_LR	0x02
-#define FUNCT5_SC	0x03
-#define FUNCT5_AMOXOR	0x04
-#define FUNCT5_AMOCAS	0x05
-#define FUNCT5_AMOOR	0x08
-#define FUNCT5_AMOAND	0x0c
-#define FUNCT5_AMOMIN	0x10
-#define FUNCT5_AMOMAX	0x14
-#define FUNCT5_AMOMINU	0x18
-#define FUNCT5_AMOMAXU	0x1c
-
 /* Unit-stride vector accesses, bits 24:20. */
 #define UMOP_PLAIN	0x00
 #define UMOP_WHOLE	0x08
@@ -212,31 +198,31 @@ static void decode_amo(u32 raw, struct umbra_insn *insn)
 	enum umbra_op op;
 
 	switch (field(raw, 31, 27)) {
-	case FUNCT5_LR:
+	case UMBRA_AMO_LR:
 		if (rs2 || size < 2 || size > 3)
 			return;
 		op = UMBRA_OP_LR;
 		break;
-	case FUNCT5_SC:
+	case UMBRA_AMO_SC:
 		if (size < 2 || size > 3)
 			return;
 		op = UMBRA_OP_SC;
 		break;
-	case FUNCT5_AMOCAS:
+	case UMBRA_AMO_CAS:
 		/* amocas.q is on pairs of registers, named by the even one. */
 		if (size > 4 || (size == 4 && ((rd | rs2) & 1)))
 			return;
 		op = UMBRA_OP_AMO;
 		break;
-	case FUNCT5_AMOADD:
-	case FUNCT5_AMOSWAP:
-	case FUNCT5_AMOXOR:
-	case FUNCT5_AMOOR:
-	case FUNCT5_AMOAND:
-	case FUNCT5_AMOMIN:
-	case FUNCT5_AMOMAX:
-	case FUNCT5_AMOMINU:
-	case FUNCT5_AMOMAXU:
+	case UMBRA_AMO_ADD:
+	case UMBRA_AMO_SWAP:
+	case UMBRA_AMO_XOR:
+	case UMBRA_AMO_OR:
+	case UMBRA_AMO_AND:
+	case UMBRA_AMO_MIN:
+	case UMBRA_AMO_MAX:
+	case UMBRA_AMO_MINU:
+	case UMBRA_AMO_MAXU:
 		if (size > 3)
 			return;
 		op = UMBRA_OP_AMO;

@@ -44,6 +44,22 @@ enum umbra_cbo {
 	UMBRA_CBO_ZERO = 4,
 };
 
+/* LR, SC and the AMOs, by bits 31:27 of their encoding. */
+enum umbra_amo {
+	UMBRA_AMO_ADD = 0x00,
+	UMBRA_AMO_SWAP = 0x01,
+	UMBRA_AMO_LR = 0x02,
+	UMBRA_AMO_SC = 0x03,
+	UMBRA_AMO_XOR = 0x04,
+	UMBRA_AMO_CAS = 0x05,
+	UMBRA_AMO_OR = 0x08,
+	UMBRA_AMO_AND = 0x0c,
+	UMBRA_AMO_MIN = 0x10,
+	UMBRA_AMO_MAX = 0x14,
+	UMBRA_AMO_MINU = 0x18,
+	UMBRA_AMO_MAXU = 0x1c,
+};
+
 /**
  * struct umbra_insn - a decoded instruction
  * @raw: the bits; upper half 0 for a 16-bit instruction

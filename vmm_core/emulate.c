@@ -248,7 +248,6 @@ static bool supervisor_legal(struct umbra_vcpu *vcpu, u64 trap)
 
 int umbra_emulate_system(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 {
-
 	switch (insn->op) {
 	case UMBRA_OP_CSRRW:
 	case UMBRA_OP_CSRRS:

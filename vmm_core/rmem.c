@@ -69,6 +69,51 @@ void umbra_rmem_finish_load(const struct umbra_insn *insn, u64 raw,
 		gpr[insn->rd] = val;
 }
 
+u64 umbra_rmem_amo_result(const struct umbra_insn *insn, u64 old)
+{
+	unsigned int unused = 64 - 8 * insn->width;
+
+	return (s64)(old << unused) >> unused;
+}
+
+static u64 amo_combine(unsigned int op, u64 a, u64 b)
+{
+	switch (op) {
+	case UMBRA_AMO_ADD:
+		return a + b;
+	case UMBRA_AMO_XOR:
+		return a ^ b;
+	case UMBRA_AMO_OR:
+		return a | b;
+	case UMBRA_AMO_AND:
+		return a & b;
+	case UMBRA_AMO_MIN:
+		return (s64)a < (s64)b ? a : b;
+	case UMBRA_AMO_MAX:
+		return (s64)a > (s64)b ? a : b;
+	case UMBRA_AMO_MINU:
+		return a < b ? a : b;
+	case UMBRA_AMO_MAXU:
+		return a > b ? a : b;
+	default:
+		return b;
+	}
+}
+
+u64 umbra_rmem_amo(const struct umbra_insn *insn, u64 old, const u64 gpr[32])
+{
+	unsigned int op = insn->raw >> 27;
+	/* Both sign-extended: that keeps the unsigned order, too. */
+	u64 a = umbra_rmem_amo_result(insn, old);
+	u64 b = umbra_rmem_amo_result(insn, gpr[insn->rs2]);
+	u64 val = amo_combine(op, a, b);
+
+	if (op == UMBRA_AMO_CAS &&
+	    a != umbra_rmem_amo_result(insn, gpr[insn->rd]))
+		val = a;
+	return umbra_rmem_extract(val, 0, insn->width);
+}
+
 unsigned int umbra_rmem_piece(u64 gva, unsigned int len)
 {
 	unsigned int n = 8;

@@ -104,6 +104,20 @@ void umbra_rmem_finish_load(const struct umbra_insn *insn, u64 raw,
 			    u64 gpr[32], u64 fpr[32]);
 
 /**
+ * umbra_rmem_amo() - what an AMO makes of memory
+ * @insn: an AMO of 1, 2, 4 or 8 bytes
+ * @old: what memory holds, zero-extended
+ * @gpr: x0 to x31
+ *
+ * Return: what is to be stored, zero-extended; @old for an amocas whose
+ * comparison fails.  The register gets umbra_rmem_amo_result() of @old.
+ */
+u64 umbra_rmem_amo(const struct umbra_insn *insn, u64 old, const u64 gpr[32]);
+
+/* What an AMO or LR that read @old puts into rd: @old sign-extended. */
+u64 umbra_rmem_amo_result(const struct umbra_insn *insn, u64 old);
+
+/**
  * umbra_rmem_piece() - the first naturally aligned piece of an access
  * @gva: where the access (or what is left of it) begins
  * @len: how many bytes it has, more than 0

@@ -32,6 +32,7 @@ void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval)
 	umbra_count(vcpu, cause & V_CAUSE_IRQ ? UMBRA_STAT_INJECT_IRQ :
 		    UMBRA_STAT_INJECT_EXC);
 	trace_umbra_inject(vcpu->id, cause, tval, vcpu->cpu->pc);
+	vcpu->lr.valid = false;
 	if (vcpu->m)
 		umbra_machine_trap(vcpu->m, vcpu->cpu, cause, tval);
 	else

@@ -127,6 +127,17 @@ struct umbra_fence {
 
 #define UMBRA_FENCES	16
 
+/*
+ * The reservation of an LR that was emulated.  SC compares the value: memory
+ * that changed and changed back is not told apart.
+ */
+struct umbra_reservation {
+	bool valid;
+	u64 gpa;
+	u64 value;
+	unsigned int width;
+};
+
 enum umbra_hsm { UMBRA_HSM_STARTED, UMBRA_HSM_STOPPED, UMBRA_HSM_START_PENDING,
 		 UMBRA_HSM_SUSPENDED };
 
@@ -192,6 +203,7 @@ struct umbra_vcpu {
 	unsigned int nr_fences;
 
 	struct umbra_pending_io io;
+	struct umbra_reservation lr;
 	unsigned int fw_tokens;		/* see charge_firmware_trap() */
 	u64 idle_mark;			/* see handle_host_irq() */
 	unsigned long fw_refill;

@@ -113,44 +113,106 @@ static bool model_read(unsigned int csr, u64 *val)
 {
 	model_count();
 	switch (csr) {
-	case 0x100: *val = model_sstatus(); return true;
-	case 0x104: *val = m.enabled & m.deleg_irq; return true;
-	case 0x105: *val = m.stvec; return true;
-	case 0x106: *val = m.scounteren; return true;
+	case 0x100:
+		*val = model_sstatus();
+		return true;
+	case 0x104:
+		*val = m.enabled & m.deleg_irq;
+		return true;
+	case 0x105:
+		*val = m.stvec;
+		return true;
+	case 0x106:
+		*val = m.scounteren;
+		return true;
 	case 0x10a:
 		*val = model_envcfg(m.sfiom, m.scbie, m.scbcfe, m.scbze);
 		return true;
-	case 0x140: *val = m.sscratch; return true;
-	case 0x141: *val = m.sepc; return true;
-	case 0x142: *val = m.scause; return true;
-	case 0x143: *val = m.stval; return true;
-	case 0x144: *val = model_mip() & m.deleg_irq; return true;
-	case 0x14d: *val = m.stimecmp; return f.sstc;
-	case 0x180: *val = m.satp; return true;
-	case 0x300: *val = model_mstatus(); return true;
-	case 0x301: *val = 0x8000000000141105; return true;
-	case 0x302: *val = m.deleg_exc; return true;
-	case 0x303: *val = m.deleg_irq; return true;
-	case 0x304: *val = m.enabled; return true;
-	case 0x305: *val = m.mtvec; return true;
-	case 0x306: *val = m.mcounteren; return true;
+	case 0x140:
+		*val = m.sscratch;
+		return true;
+	case 0x141:
+		*val = m.sepc;
+		return true;
+	case 0x142:
+		*val = m.scause;
+		return true;
+	case 0x143:
+		*val = m.stval;
+		return true;
+	case 0x144:
+		*val = model_mip() & m.deleg_irq;
+		return true;
+	case 0x14d:
+		*val = m.stimecmp;
+		return f.sstc;
+	case 0x180:
+		*val = m.satp;
+		return true;
+	case 0x300:
+		*val = model_mstatus();
+		return true;
+	case 0x301:
+		*val = 0x8000000000141105;
+		return true;
+	case 0x302:
+		*val = m.deleg_exc;
+		return true;
+	case 0x303:
+		*val = m.deleg_irq;
+		return true;
+	case 0x304:
+		*val = m.enabled;
+		return true;
+	case 0x305:
+		*val = m.mtvec;
+		return true;
+	case 0x306:
+		*val = m.mcounteren;
+		return true;
 	case 0x30a:
 		*val = model_envcfg(m.mfiom, m.mcbie, m.mcbcfe, m.mcbze) |
 		       (u64)m.adue << 61 | (u64)m.stce << 63;
 		return true;
-	case 0x320: *val = m.inhibit; return true;
-	case 0x340: *val = m.mscratch; return true;
-	case 0x341: *val = m.mepc; return true;
-	case 0x342: *val = m.mcause; return true;
-	case 0x343: *val = m.mtval; return true;
-	case 0x344: *val = model_mip(); return true;
-	case 0xb00: *val = m.cycle; return true;
-	case 0xb02: *val = m.instret; return true;
-	case 0xf11: *val = 0x111; return true;
-	case 0xf12: *val = 0x222; return true;
-	case 0xf13: *val = 0x333; return true;
-	case 0xf14: *val = 7; return true;
-	case 0xf15: *val = 0; return true;
+	case 0x320:
+		*val = m.inhibit;
+		return true;
+	case 0x340:
+		*val = m.mscratch;
+		return true;
+	case 0x341:
+		*val = m.mepc;
+		return true;
+	case 0x342:
+		*val = m.mcause;
+		return true;
+	case 0x343:
+		*val = m.mtval;
+		return true;
+	case 0x344:
+		*val = model_mip();
+		return true;
+	case 0xb00:
+		*val = m.cycle;
+		return true;
+	case 0xb02:
+		*val = m.instret;
+		return true;
+	case 0xf11:
+		*val = 0x111;
+		return true;
+	case 0xf12:
+		*val = 0x222;
+		return true;
+	case 0xf13:
+		*val = 0x333;
+		return true;
+	case 0xf14:
+		*val = 7;
+		return true;
+	case 0xf15:
+		*val = 0;
+		return true;
 	}
 	if ((csr >= 0x323 && csr <= 0x33f) || (csr >= 0xb03 && csr <= 0xb1f)) {
 		*val = 0;
@@ -188,16 +250,26 @@ static void model_write(unsigned int csr, u64 val)
 		if (f.zicboz)
 			m.scbze = bits(val, 7, 7);
 		break;
-	case 0x140: m.sscratch = val; break;
-	case 0x141: m.sepc = val - val % 2; break;
-	case 0x142: m.scause = val; break;
-	case 0x143: m.stval = val; break;
+	case 0x140:
+		m.sscratch = val;
+		break;
+	case 0x141:
+		m.sepc = val - val % 2;
+		break;
+	case 0x142:
+		m.scause = val;
+		break;
+	case 0x143:
+		m.stval = val;
+		break;
 	case 0x144:
 		/* SSIP alone, if it is S-mode's */
 		mask = m.deleg_irq & 2;
 		m.soft = (m.soft & ~mask) | (val & mask);
 		break;
-	case 0x14d: m.stimecmp = val; break;
+	case 0x14d:
+		m.stimecmp = val;
+		break;
 	case 0x180:
 		if (bits(val, 63, 60) == 0 || bits(val, 63, 60) == 8 ||
 		    (bits(val, 63, 60) == 9 && f.sv48))
@@ -242,16 +314,28 @@ static void model_write(unsigned int csr, u64 val)
 	case 0x320:
 		m.inhibit = val & 5;
 		break;
-	case 0x340: m.mscratch = val; break;
-	case 0x341: m.mepc = val - val % 2; break;
-	case 0x342: m.mcause = val; break;
-	case 0x343: m.mtval = val; break;
+	case 0x340:
+		m.mscratch = val;
+		break;
+	case 0x341:
+		m.mepc = val - val % 2;
+		break;
+	case 0x342:
+		m.mcause = val;
+		break;
+	case 0x343:
+		m.mtval = val;
+		break;
 	case 0x344:
 		mask = 2 + 512 + (m.stce ? 0 : 32);
 		m.soft = (m.soft & ~mask) | (val & mask);
 		break;
-	case 0xb00: m.cycle = val; break;
-	case 0xb02: m.instret = val; break;
+	case 0xb00:
+		m.cycle = val;
+		break;
+	case 0xb02:
+		m.instret = val;
+		break;
 	}
 }
 
@@ -491,8 +575,10 @@ static void step_jump(void)
 {
 	static const u8 modes[] = { U, S, M };
 
-	m.pc = cpu.pc = unit_rand() & ~1ull;
-	m.priv = cpu.priv = modes[unit_rand_below(3)];
+	m.pc = unit_rand() & ~1ull;
+	cpu.pc = m.pc;
+	m.priv = modes[unit_rand_below(3)];
+	cpu.priv = m.priv;
 	if (m.priv != M) {
 		m.mprv = 0;
 		mach.mstatus &= ~(1ul << 17);
@@ -549,7 +635,8 @@ UNIT_TEST(legality)
 						  model_legal(csr, write));
 				}
 			}
-		m.priv = cpu.priv = M;
+		m.priv = M;
+		cpu.priv = m.priv;
 	}
 }
 
@@ -585,16 +672,20 @@ UNIT_TEST(interrupt_priority)
 				u64 pair = 1ull << irqs[a] | 1ull << irqs[b];
 				int irq;
 
-				m.wired = cpu.pins = pair & 0xa88;
-				m.soft = cpu.sip = pair & 0x222;
-				m.enabled = mach.mie = n & 1 ? pair : 1ull << irqs[a];
+				m.wired = pair & 0xa88;
+				cpu.pins = m.wired;
+				m.soft = pair & 0x222;
+				cpu.sip = m.soft;
+				m.enabled = n & 1 ? pair : 1ull << irqs[a];
+				mach.mie = m.enabled;
 				m.deleg_irq = (n & 2 ? 1ull << irqs[a] : 0) |
 					      (n & 4 ? 1ull << irqs[b] : 0);
 				m.deleg_irq &= 0x222;
 				mach.mideleg = m.deleg_irq;
 				m.mie = !!(n & 8);
 				m.sie = !!(n & 16);
-				m.priv = cpu.priv = modes[n / 32];
+				m.priv = modes[n / 32];
+				cpu.priv = m.priv;
 				mach.mstatus = n & 8 ? 8 : 0;
 				cpu.sstatus = n & 16 ? 2 : 0;
 				irq = model_interrupt();
@@ -610,7 +701,11 @@ UNIT_TEST(changes_are_told)
 
 	fresh();
 	feat.sstc = true;
-#define WRITE(csr, val) (changes = 0, umbra_machine_csr_write(&mach, &cpu, &feat, csr, 0, val, &changes), changes)
+#define WRITE(csr, val) ({						\
+	changes = 0;							\
+	umbra_machine_csr_write(&mach, &cpu, &feat, csr, 0, val, &changes); \
+	changes;							\
+})
 	expect_eq(WRITE(0x300, 0), 0);
 	expect_eq(WRITE(0x300, 1 << 19), UMBRA_MCHANGE_VIEW);
 	expect_eq(WRITE(0x300, 1 << 20), UMBRA_MCHANGE_VIEW | UMBRA_MCHANGE_HOT);

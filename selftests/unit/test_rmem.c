@@ -398,6 +398,68 @@ UNIT_TEST(random_accesses)
 	expect(done > 500000);
 }
 
+/* --- AMOs ------------------------------------------------------------------------- */
+
+#define OP_AMO		0x2f
+
+/* By the text of the unprivileged specification, on values of the width. */
+static u64 amo_model(unsigned int funct5, unsigned int width, u64 old, u64 rs2,
+		     u64 rd)
+{
+	unsigned int up = 64 - 8 * width;
+	u64 mask = ~0ull >> up, a = old & mask, b = rs2 & mask;
+	s64 sa = (s64)(old << up), sb = (s64)(rs2 << up);
+
+	switch (funct5) {
+	case 0x00:
+		return (a + b) & mask;
+	case 0x01:
+		return b;
+	case 0x04:
+		return a ^ b;
+	case 0x05:
+		return a == (rd & mask) ? b : a;
+	case 0x08:
+		return a | b;
+	case 0x0c:
+		return a & b;
+	case 0x10:
+		return sa < sb ? a : b;
+	case 0x14:
+		return sa > sb ? a : b;
+	case 0x18:
+		return a < b ? a : b;
+	default:
+		return a > b ? a : b;
+	}
+}
+
+UNIT_TEST(amo)
+{
+	static const u8 ops[] = { 0, 1, 4, 5, 8, 0xc, 0x10, 0x14, 0x18, 0x1c };
+
+	for (int i = 0; i < 100000; i++) {
+		unsigned int op = ops[unit_rand_below(ARRAY_SIZE(ops))];
+		unsigned int size = unit_rand_below(4), width = 1 << size;
+		u64 mask = ~0ull >> (64 - 8 * width);
+		struct umbra_insn insn = decoded(OP_AMO | 3 << 7 | size << 12 |
+						 5 << 15 | 7 << 20 | op << 27);
+		u64 gpr[32] = { 0 }, old = unit_rand() & mask;
+
+		require_eq(insn.op, UMBRA_OP_AMO);
+		gpr[7] = unit_rand();
+		/* sometimes equal, or near */
+		if (unit_rand() & 1)
+			gpr[7] = old + unit_rand_below(3) - 1;
+		gpr[3] = unit_rand() & 1 ? old | (unit_rand() & ~mask) : unit_rand();
+		expect_eq(umbra_rmem_amo(&insn, old, gpr),
+			  amo_model(op, width, old, gpr[7], gpr[3]));
+		expect_eq(umbra_rmem_amo_result(&insn, old),
+			  width == 8 ? old : width == 4 ? (u64)(s64)(s32)old :
+			  width == 2 ? (u64)(s64)(s16)old : (u64)(s64)(s8)old);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	return unit_main(argc, argv);
