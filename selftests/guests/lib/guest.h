@@ -145,7 +145,9 @@ static inline u64 rdtime(void)
 /* ---- the machine --------------------------------------------------------- */
 
 #define RAM_BASE	0x80000000UL
+#ifndef IMAGE_BASE
 #define IMAGE_BASE	0x80200000UL	/* guest.lds; one 2 MiB page */
+#endif
 #define POOL_BASE	0x81000000UL	/* page_alloc() */
 #define POOL_END	0x83000000UL
 #define BIG_BASE	0x84000000UL	/* 2 MiB pages, free for any test */
