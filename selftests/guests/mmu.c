@@ -313,6 +313,27 @@ TEST(superpages, "superpages of every level; misaligned ones fault (12.4.1)")
 	}
 }
 
+TEST(execute_only_superpage, "an execute-only superpage executes, and neither reads nor writes (12.3.1)")
+{
+	FOR_EACH_MODE(m) {
+		u64 va = 0x60000000;
+
+		/* All of it is there before, so that the host may map it as one. */
+		memset((void *)BIG_BASE, 0, 0x200000);
+		put32(BIG_BASE + 0x1000, INSN_RET);
+		fence_i();
+		pt_init(&pt, m);
+		pt_map_level(&pt, va, BIG_BASE, PTE_V | PTE_X | PTE_AD, 1);
+		pt_load(&pt);
+		for (int i = 0; i < 2; i++) {
+			EXPECT_OK((char *)va + 0x1000, 0, 0);
+			EXPECT_FAULT(CAUSE_LOAD_PAGE, va + 0x1000, do_ld, va + 0x1000, 0);
+			EXPECT_FAULT(CAUSE_STORE_PAGE, va + 0x1000, do_sd, va + 0x1000, 0);
+		}
+		pt_off();
+	}
+}
+
 TEST(reserved, "reserved bits in an entry, W without R, V clear: page fault (12.4.1)")
 {
 	FOR_EACH_MODE(m) {

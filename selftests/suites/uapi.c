@@ -59,6 +59,7 @@ TEST(capabilities)
 		{ KVM_CAP_SYNC_MMU, 1 }, { KVM_CAP_READONLY_MEM, 1 },
 		{ KVM_CAP_IMMEDIATE_EXIT, 1 }, { KVM_CAP_DEVICE_CTRL, 1 },
 		{ KVM_CAP_BINARY_STATS_FD, 1 }, { KVM_CAP_CHECK_EXTENSION_VM, 1 },
+		{ KVM_CAP_ENABLE_CAP_VM, 1 }, { UMBRA_CAP_M_MODE, 1 },
 		{ KVM_CAP_MAX_VCPUS, 1024 }, { KVM_CAP_NR_MEMSLOTS, 32767 },
 		/* QEMU keys on it: 0 until AIA exists. */
 		{ KVM_CAP_IRQCHIP, 0 },
@@ -487,8 +488,9 @@ static void read_and_write_back(struct kvm_reg_list *list, const char *when)
 		       when, (unsigned long long)id, (unsigned long long)reg_size(id));
 		EXPECT(!try_set(&vcpu, id, val), "%s: write back %#llx: expected success, seen %m",
 		       when, (unsigned long long)id);
-		/* Time goes on. */
-		if (id == REG_TIMER(time))
+		/* Time goes on, and counters with it. */
+		if (id == REG_TIMER(time) || id == REG_MCSR(0xb00) ||
+		    id == REG_MCSR(0xb02))
 			continue;
 		try_get(&vcpu, id, again);
 		EXPECT(!memcmp(val, again, reg_size(id)),
@@ -1167,6 +1169,174 @@ TEST(device_aclint)
 	EXPECT_EQ(7, run_told(&vcpu), "scause of a double store to SETSSIP");
 	EXPECT_EQ(5, run_told(&vcpu), "scause of a half load from mtime");
 	EXPECT_EQ(0, run_told(&vcpu), "upper half of mtime after 0 was written");
+}
+
+/* --- M-mode ------------------------------------------------------------------------ */
+
+static int enable_m_mode(int fd, const struct kvm_enable_cap *cap)
+{
+	return ioctl(fd, KVM_ENABLE_CAP, cap);
+}
+
+static const struct kvm_enable_cap m_mode = {
+	.cap = UMBRA_CAP_M_MODE, .args = { 1 },
+};
+
+static void start_m(void)
+{
+	vm_new(&vm, 2 << 20);
+	ASSERT_ERRNO(0, enable_m_mode(vm.fd, &m_mode));
+	vcpu_new(&vcpu, &vm, 0);
+}
+
+TEST(m_mode_capability)
+{
+	struct kvm_enable_cap cap;
+	u64 val;
+
+	vm_new(&vm, 2 << 20);
+	cap = m_mode;
+	cap.cap = UMBRA_CAP_MMU_MODES;
+	EXPECT_ERRNO(EINVAL, enable_m_mode(vm.fd, &cap));
+	cap = m_mode;
+	cap.flags = 1;
+	EXPECT_ERRNO(EINVAL, enable_m_mode(vm.fd, &cap));
+	for (u64 arg = 0; arg < 4; arg++) {
+		cap = m_mode;
+		cap.args[arg] = 2;
+		EXPECT_ERRNO(EINVAL, enable_m_mode(vm.fd, &cap));
+	}
+	cap = m_mode;
+	cap.args[0] = 0;
+	EXPECT_ERRNO(EINVAL, enable_m_mode(vm.fd, &cap));
+	cap = m_mode;
+	cap.pad[63] = 1;
+	EXPECT_ERRNO(EINVAL, enable_m_mode(vm.fd, &cap));
+	EXPECT_ERRNO(EFAULT, ioctl(vm.fd, KVM_ENABLE_CAP, bad_pointer()));
+
+	/* None of these did: this is a vCPU without M-mode. */
+	vcpu_new(&vcpu, &vm, 0);
+	EXPECT_EQ(1, get_reg(&vcpu, REG_CORE(mode)), "mode");
+	val = 3;
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_CORE(mode), &val));
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_MCSR(0x300), &val));
+	EXPECT_ERRNO(EBUSY, enable_m_mode(vm.fd, &m_mode));
+	vcpu_close(&vcpu);
+	vm_close(&vm);
+
+	vm_new(&vm, 2 << 20);
+	EXPECT_ERRNO(0, enable_m_mode(vm.fd, &m_mode));
+	EXPECT_ERRNO(0, enable_m_mode(vm.fd, &m_mode));
+	vcpu_new(&vcpu, &vm, 0);
+	EXPECT_EQ(3, get_reg(&vcpu, REG_CORE(mode)), "mode");
+}
+
+TEST(m_mode_registers)
+{
+	struct kvm_reg_list *list;
+	unsigned int seen = 0;
+	u64 val;
+
+	start_m();
+	list = get_list(&vcpu);
+	for (u64 i = 0; i < list->n; i++)
+		seen += (list->reg[i] & KVM_REG_RISCV_TYPE_MASK) == UMBRA_REG_RISCV_MCSR;
+	/* The hart, 29 counters and their events, PMP, mcycle and minstret, ids */
+	EXPECT_EQ(14 + 2 * 29 + 18 + 2 + 5, seen, "machine CSRs in the list");
+	read_and_write_back(list, "M-mode, before the first run");
+
+	set_reg(&vcpu, REG_MCSR(0x340), 0x123456789abcdef0);
+	EXPECT_EQ(0x123456789abcdef0, get_reg(&vcpu, REG_MCSR(0x340)), "mscratch");
+	set_reg(&vcpu, REG_MCSR(0x303), ~0ul);
+	EXPECT_EQ(0x222, get_reg(&vcpu, REG_MCSR(0x303)), "mideleg");
+	set_reg(&vcpu, REG_MCSR(0x304), ~0ul);
+	EXPECT_EQ(0xaaa, get_reg(&vcpu, REG_MCSR(0x304)), "mie");
+	EXPECT_EQ(0x222, get_reg(&vcpu, REG_CSR(sie)), "sie");
+	set_reg(&vcpu, REG_MCSR(0x303), 0);
+	EXPECT_EQ(0, get_reg(&vcpu, REG_CSR(sie)), "sie with nothing delegated");
+	set_reg(&vcpu, REG_MCSR(0x304), 0);
+	EXPECT_EQ(0, get_reg(&vcpu, REG_MCSR(0xf14)), "mhartid");
+	val = 1;
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_MCSR(0xf14), &val));
+	val = get_reg(&vcpu, REG_MCSR(0x301));
+	EXPECT_EQ(2, val >> 62, "misa.MXL");
+	set_reg(&vcpu, REG_MCSR(0x301), val);
+	val ^= 1;
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_MCSR(0x301), &val));
+	/* What is no machine CSR, or does not exist. */
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_MCSR(0x100), &val));
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_MCSR(0x747), &val));
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_MCSR(0x3a1), &val));
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_MCSR(0x1300), &val));
+	for (val = 4; val < 6; val++)
+		EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_CORE(mode), &val));
+	val = 2;
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_CORE(mode), &val));
+	set_reg(&vcpu, REG_CORE(mode), 0);
+	set_reg(&vcpu, REG_CORE(mode), 1);
+	set_reg(&vcpu, REG_CORE(mode), 3);
+
+	/* A locked PMP entry, and back to what was there before. */
+	set_reg(&vcpu, REG_MCSR(0x3b0), 0x1000);
+	set_reg(&vcpu, REG_MCSR(0x3a0), 0x99);
+	set_reg(&vcpu, REG_MCSR(0x3b0), 0x2000);
+	EXPECT_EQ(0x2000, get_reg(&vcpu, REG_MCSR(0x3b0)), "a locked pmpaddr0");
+	EXPECT_EQ(0x99, get_reg(&vcpu, REG_MCSR(0x3a0)), "pmpcfg0");
+	set_reg(&vcpu, REG_MCSR(0x3a0), 0);
+	EXPECT_EQ(0, get_reg(&vcpu, REG_MCSR(0x3a0)), "pmpcfg0 unlocked");
+}
+
+/*
+ * M-mode: tells mhartid and mstatus.MPP = S; enters S, whose ecall comes back with
+ * mcause 9; tells that, and the privilege of the trap.
+ */
+GUEST(m_mode,
+	GUEST_PORT
+	"	csrr	a0, mhartid\n"
+	TELL("a0")
+	"	lla	t0, 2f\n	csrw	mtvec, t0\n"
+	"	li	t0, -1\n	csrw	pmpaddr0, t0\n"
+	"	li	t0, 0x1f\n	csrw	pmpcfg0, t0\n"
+	"	li	t0, 0x1800\n	csrc	mstatus, t0\n"
+	"	li	t0, 0x800\n	csrs	mstatus, t0\n"
+	"	lla	t0, 1f\n	csrw	mepc, t0\n"
+	"	mret\n"
+	"1:	csrw	sscratch, a0\n"
+	"	ecall\n"
+	"	.balign	4\n"
+	"2:	csrr	a0, mcause\n"
+	TELL("a0")
+	"	csrr	a0, mstatus\n	srli	a0, a0, 11\n	andi	a0, a0, 3\n"
+	TELL("a0")
+	STOP);
+
+TEST(m_mode_run)
+{
+	struct kvm_mp_state mp;
+	struct vcpu second;
+
+	start_m();
+	vm_load(&vm, RAM_BASE, m_mode);
+	second.vm = &vm;
+	second.fd = ioctl(vm.fd, KVM_CREATE_VCPU, 7ul);
+	ASSERT(second.fd >= 0, "KVM_CREATE_VCPU: expected a file descriptor, seen %m");
+	second.run = mmap(NULL, vm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  second.fd, 0);
+	ASSERT(second.run != MAP_FAILED, "mmap of kvm_run: expected success, seen %m");
+	ASSERT_ERRNO(0, ioctl(second.fd, KVM_GET_MP_STATE, &mp));
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, mp.mp_state, "MP state of the second hart");
+	set_reg(&second, REG_CORE(regs.pc), RAM_BASE);
+
+	EXPECT_EQ(0, run_told(&vcpu), "mhartid");
+	EXPECT_EQ(7, run_told(&second), "mhartid of the second");
+	EXPECT_EQ(9, run_told(&vcpu), "mcause of an ecall from S");
+	EXPECT_EQ(1, run_told(&vcpu), "MPP after it");
+	EXPECT_EQ(3, get_reg(&vcpu, REG_CORE(mode)), "mode in the handler");
+	EXPECT_EQ(9, get_reg(&vcpu, REG_MCSR(0x342)), "mcause by one-reg");
+	EXPECT_EQ(0x1f, get_reg(&vcpu, REG_MCSR(0x3a0)), "pmpcfg0 by one-reg");
+	EXPECT_EQ(9, run_told(&second), "mcause of the second");
+	vcpu_settle(&vcpu);
+	read_and_write_back(get_list(&vcpu), "M-mode, after a run");
 }
 
 HARNESS_MAIN

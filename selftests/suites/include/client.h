@@ -174,6 +174,8 @@ static MAYBE_UNUSED u64 *vm_word(struct vm *vm, u64 gpa)
 #define REG_SBI(name)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | \
 			 KVM_REG_RISCV_SBI_EXT | KVM_REG_RISCV_SBI_SINGLE | \
 			 KVM_RISCV_SBI_EXT_##name)
+#define REG_MCSR(csr)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | \
+			 UMBRA_REG_RISCV_MCSR | (csr))
 /* x0 is pc's number; x1 .. x31 follow. */
 #define REG_X(n)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CORE | (n))
 #define REG_A(n)	REG_X(10 + (n))
