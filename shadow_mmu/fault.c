@@ -248,23 +248,23 @@ static u64 view_perm(const struct umbra_walk *w, u8 view)
 	/* Without D a store must fault, so that D gets set. */
 	if (!(pte & V_PTE_D))
 		perm &= ~V_PTE_W;
-	if ((view & 0x7f) == UMBRA_VIEW_SUM && (pte & V_PTE_U))
+	if ((view & ~UMBRA_VIEW_MXR) == UMBRA_VIEW_SUM && (pte & V_PTE_U))
 		perm &= ~V_PTE_X;
-	if ((view & 0x80) && (pte & V_PTE_X))
+	if ((view & UMBRA_VIEW_MXR) && (pte & V_PTE_X))
 		perm |= V_PTE_R;
 	return perm;
 }
 
 /* The role of the page below a page of level @level + 1 on the way to @gva. */
-static void child_role(const struct umbra_walk *w, const struct shadow_root *root,
+static void child_role(const struct umbra_walk *w, const struct shadow_role *root,
 		       u64 gva, int level, u64 perm, struct shadow_role *role)
 {
 	u64 span = 1ULL << (9 * (level + 1));
 
-	*role = (struct shadow_role) { .level = level, .view = root->key };
+	*role = (struct shadow_role) { .level = level, .view = root->view };
 	if (level > w->top && w->top >= 0) {
 		role->kind = SHADOW_GLUE;
-		role->key = root->satp;
+		role->key = root->key;
 		/* Glue of the two halves differs where it holds both. */
 		role->half = gva >> 63;
 	} else if (level >= w->level && w->top >= 0) {
@@ -282,7 +282,7 @@ static void child_role(const struct umbra_walk *w, const struct shadow_root *roo
 static bool is_linked(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		      unsigned int idx, struct shadow_page *child, u64 gpte)
 {
-	return test_bit(idx, sp->used) && !shadow_entry_leaf(sp, idx) &&
+	return shadow_entry_live(sp, idx) && !shadow_entry_leaf(sp, idx) &&
 	       shadow_child(vcpu, sp, idx) == child &&
 	       (!sp->gpt || sp->gpt[idx] == gpte);
 }
@@ -293,10 +293,10 @@ static bool is_linked(struct umbra_vcpu *vcpu, struct shadow_page *sp,
  */
 static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 				      const struct umbra_walk *w,
-				      struct shadow_root *root, u64 gva,
+				      struct shadow_page *root, u64 gva,
 				      u64 perm, int leaf_level)
 {
-	struct shadow_page *sp = root->page;
+	struct shadow_page *sp = root;
 
 	for (int level = sp->role.level; level > leaf_level; level--) {
 		unsigned int idx = umbra_va_index(gva, level);
@@ -305,7 +305,7 @@ static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 		struct shadow_role role;
 		int ret;
 
-		child_role(w, root, gva, level - 1, perm, &role);
+		child_role(w, &root->role, gva, level - 1, perm, &role);
 		child = shadow_page_get(vcpu, &role);
 		if (!child)
 			return ERR_PTR(-ENOMEM);
@@ -397,24 +397,40 @@ static int leaf_level(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	return level;
 }
 
+/*
+ * The host page of @gfn, or of all 512 frames around it that a large leaf
+ * maps, is known: fast.c may make leaves from it.
+ */
+static void note_known(struct umbra_vm *vm, u64 gfn, struct page *page, int level,
+		       bool writable)
+{
+	u64 base = level ? gfn & ~511ULL : gfn;
+	unsigned long pfn = page_to_pfn(page) - (gfn - base);
+
+	for (u64 n = 0; n < (level ? 512 : 1); n++)
+		umbra_known_set(vm, base + n, pfn + n, writable);
+}
+
 /* 0: installed; -EAGAIN: an invalidation came in between. */
 static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 		   u64 gfn, u64 gpte, struct page *page, u64 perm,
-		   unsigned long mn_seq)
+		   bool known, bool writable, unsigned long mn_seq)
 {
 	struct umbra_vm *vm = vcpu->vm;
 	unsigned int idx = umbra_va_index(gva, sp->role.level);
 	u64 within = (1ULL << (9 * sp->role.level)) - 1;
 	int ret = -EAGAIN;
 
-	spin_lock(&vcpu->mmu.lock);
-	if (!READ_ONCE(vm->mn_active) && READ_ONCE(vm->mn_seq) == mn_seq) {
+	umbra_mmu_lock(&vcpu->mmu);
+	if (!READ_ONCE(vm->page->frozen) && READ_ONCE(vm->mn_seq) == mn_seq) {
 		/*
 		 * Rewritten text is never readable or writable, and a large
 		 * leaf over some gives way to small ones.
 		 */
 		if (umbra_sites_in_range(vm, gfn & ~within, gfn | within))
 			perm &= within ? 0 : V_PTE_X;
+		else if (known)
+			note_known(vm, gfn, page, sp->role.level, writable);
 		shadow_entry_clear(vcpu, sp, idx);
 		if (perm)
 			shadow_leaf_set(vcpu, sp, idx,
@@ -423,7 +439,7 @@ static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 					gpte);
 		ret = 0;
 	}
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
 	return ret;
 }
 
@@ -443,21 +459,21 @@ static u64 access_perm(enum umbra_access access)
 static bool entry_permits(const struct shadow_page *sp, unsigned int idx,
 			  enum umbra_access access)
 {
-	return test_bit(idx, sp->used) && (sp->spt[idx] & access_perm(access));
+	return shadow_entry_live(sp, idx) && (sp->spt[idx] & access_perm(access));
 }
 
 /* The leaf is there already and permits the access: a stale TLB entry. */
-static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
+static bool spurious(struct umbra_vcpu *vcpu, struct shadow_page *root,
 		     const struct umbra_fault_info *info)
 {
-	struct shadow_page *sp = root->page;
+	struct shadow_page *sp = root;
 	bool found = false;
 
-	spin_lock(&vcpu->mmu.lock);
+	umbra_mmu_lock(&vcpu->mmu);
 	for (;;) {
 		unsigned int idx = umbra_va_index(info->gva, sp->role.level);
 
-		if (!test_bit(idx, sp->used))
+		if (!shadow_entry_live(sp, idx))
 			break;
 		if (shadow_entry_leaf(sp, idx)) {
 			found = entry_permits(sp, idx, info->access);
@@ -465,7 +481,7 @@ static bool spurious(struct umbra_vcpu *vcpu, struct shadow_root *root,
 		}
 		sp = shadow_child(vcpu, sp, idx);
 	}
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
 	return found;
 }
 
@@ -475,9 +491,9 @@ static bool leaf_permits_access(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	unsigned int idx = umbra_va_index(info->gva, sp->role.level);
 	bool ret;
 
-	spin_lock(&vcpu->mmu.lock);
+	umbra_mmu_lock(&vcpu->mmu);
 	ret = entry_permits(sp, idx, info->access);
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
 	return ret;
 }
 
@@ -502,7 +518,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	struct umbra_vm *vm = vcpu->vm;
 	bool write = info->access == UMBRA_ACCESS_WRITE;
 	u64 gfn = w->gpa >> 12;
-	struct shadow_root *root;
+	struct shadow_page *root;
 	struct shadow_page *sp;
 	unsigned long mn_seq;
 	struct page *page;
@@ -518,7 +534,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	 * What the guest's mapping allows names the pages above the leaf; what
 	 * this slot and this moment allow is the leaf's own matter.
 	 */
-	perm = view_perm(w, root->key);
+	perm = view_perm(w, root->role.view);
 	writable = (perm & V_PTE_W) && !(slot->flags & KVM_MEM_READONLY);
 	/* With a dirty log only a store may make a page writable. */
 	if (slot->dirty && !write)
@@ -539,6 +555,9 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	if (leaf_permits_access(vcpu, sp, info))
 		return UMBRA_FAULT_DONE;
 
+	/* With a dirty log each page is fault.c's to see. */
+	if (!slot->dirty)
+		umbra_known_prepare(vm, gfn);
 	page = host_page(slot->hva + ((gfn - slot->gfn) << 12), write, &writable);
 	if (!page)
 		return -EFAULT;
@@ -552,7 +571,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	if (once)
 		map_once(vcpu, sp, info->gva);
 	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[w->level] : 0,
-		      page, perm, mn_seq);
+		      page, perm, !slot->dirty, writable, mn_seq);
 	put_page(page);
 	if (!ret)
 		umbra_count(vcpu, UMBRA_STAT_SHADOW_FILL);
@@ -563,7 +582,7 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 {
 	struct umbra_memslot *slot;
-	struct shadow_root *root;
+	struct shadow_page *root;
 	enum pmp_verdict verdict;
 	struct umbra_walk w;
 	u64 gfn, pmp_perm;

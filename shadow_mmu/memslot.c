@@ -100,8 +100,11 @@ static void publish(struct umbra_vm *vm, struct umbra_memslots *new)
 {
 	rcu_assign_pointer(vm->slots, new);
 	synchronize_srcu(&vm->slots_srcu);
+	umbra_mmu_freeze(vm);
 	umbra_sites_invalidate(vm, 0, ~0ULL);
+	umbra_known_clear(vm, 0, ~0ULL);
 	umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
+	umbra_mmu_thaw(vm);
 }
 
 /* Called with vm->lock held. */

@@ -3,10 +3,11 @@
  * MMU notifiers: the host takes guest memory away (swap, migration, THP, KSM,
  * madvise, mprotect, munmap) and Umbra lets go of it first.
  *
- * Order, in invalidate_range_start: announce (mn_active), put back rewritten
- * text, clear every leaf of the range in every vCPU, and wait until each vCPU
- * has left the guest, so that no TLB holds them (each entry begins with a
- * fence).  A fill in between sees mn_active or the changed mn_seq and gives up.
+ * Order, in invalidate_range_start: announce (freeze), put back rewritten text,
+ * clear every leaf of the range in every vCPU and what is known of its frames,
+ * and wait until each vCPU has left the guest, so that no TLB holds them (each
+ * entry begins with a fence).  A fill in between sees that it is frozen or the
+ * changed mn_seq and gives up.
  */
 #include <linux/mmu_notifier.h>
 
@@ -31,8 +32,23 @@ static void zap_slot_range(struct umbra_vm *vm, struct umbra_memslot *slot,
 	first = slot->gfn + ((start - slot->hva) >> PAGE_SHIFT);
 	last = slot->gfn + ((end - 1 - slot->hva) >> PAGE_SHIFT);
 	umbra_sites_invalidate(vm, first, last);
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
-		umbra_mmu_zap_range(vm->vcpu_list[i], first, last);
+	umbra_mmu_zap_all(vm, first, last);
+}
+
+void umbra_mmu_freeze(struct umbra_vm *vm)
+{
+	spin_lock(&vm->mn_lock);
+	WRITE_ONCE(vm->page->frozen, vm->page->frozen + 1);
+	spin_unlock(&vm->mn_lock);
+}
+
+void umbra_mmu_thaw(struct umbra_vm *vm)
+{
+	spin_lock(&vm->mn_lock);
+	WRITE_ONCE(vm->mn_seq, vm->mn_seq + 1);
+	smp_wmb();	/* the sequence first: see install() */
+	WRITE_ONCE(vm->page->frozen, vm->page->frozen - 1);
+	spin_unlock(&vm->mn_lock);
 }
 
 static int invalidate_start(struct mmu_notifier *mn,
@@ -42,10 +58,7 @@ static int invalidate_start(struct mmu_notifier *mn,
 	struct umbra_memslots *slots;
 	int srcu;
 
-	spin_lock(&vm->mn_lock);
-	WRITE_ONCE(vm->mn_active, vm->mn_active + 1);
-	spin_unlock(&vm->mn_lock);
-
+	umbra_mmu_freeze(vm);
 	srcu = srcu_read_lock(&vm->slots_srcu);
 	slots = srcu_dereference(vm->slots, &vm->slots_srcu);
 	for (unsigned int i = 0; slots && i < slots->nr; i++)
@@ -60,20 +73,17 @@ static int invalidate_start(struct mmu_notifier *mn,
 static void invalidate_end(struct mmu_notifier *mn,
 			   const struct mmu_notifier_range *range)
 {
-	struct umbra_vm *vm = mn_vm(mn);
-
-	spin_lock(&vm->mn_lock);
-	WRITE_ONCE(vm->mn_seq, vm->mn_seq + 1);
-	smp_wmb();	/* seq before active: see install() */
-	WRITE_ONCE(vm->mn_active, vm->mn_active - 1);
-	spin_unlock(&vm->mn_lock);
+	umbra_mmu_thaw(mn_vm(mn));
 }
 
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct umbra_vm *vm = mn_vm(mn);
 
+	/* For good: the memory is going away. */
+	umbra_mmu_freeze(vm);
 	umbra_sites_invalidate(vm, 0, ~0ULL);
+	umbra_known_clear(vm, 0, ~0ULL);
 	umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
 }
 

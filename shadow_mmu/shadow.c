@@ -28,6 +28,12 @@ u64 shadow_make_link(const u64 *table)
 	return (__pa(table) >> 12 << V_PTE_PPN_SHIFT) | V_PTE_V;
 }
 
+/* A page of ours, for the switcher alone. */
+u64 shadow_make_kernel(const void *page, u64 bits)
+{
+	return pte_val(pfn_pte(virt_to_pfn(page), __pgprot(bits)));
+}
+
 u64 shadow_make_leaf(unsigned long pfn, u64 perm)
 {
 	/*
@@ -60,8 +66,7 @@ static void page_free(struct shadow_page *sp)
 {
 	free_page((unsigned long)sp->spt);
 	free_page((unsigned long)sp->gpt);
-	kfree(sp->next);
-	kfree(sp);
+	free_page((unsigned long)sp);
 }
 
 static struct shadow_page *page_alloc(const struct shadow_role *role)
@@ -69,20 +74,42 @@ static struct shadow_page *page_alloc(const struct shadow_role *role)
 	bool shadows = role->kind == SHADOW_TABLE ||
 		(role->kind == SHADOW_ROOT &&
 		 umbra_walk_top(role->key) == role->level);
-	struct shadow_page *sp = kzalloc(sizeof(*sp), GFP_KERNEL_ACCOUNT);
+	struct shadow_page *sp = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
+	static_assert(sizeof(*sp) <= PAGE_SIZE);
 	if (!sp)
 		return NULL;
 	sp->role = *role;
 	sp->spt = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (shadows)
 		sp->gpt = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	sp->next = kcalloc(512, sizeof(u32), GFP_KERNEL_ACCOUNT);
-	if (!sp->spt || (shadows && !sp->gpt) || !sp->next) {
+	if (!sp->spt || (shadows && !sp->gpt)) {
 		page_free(sp);
 		return NULL;
 	}
 	return sp;
+}
+
+/* Show page @sp to fast.c. */
+static int window_map(struct umbra_mmu *mmu, const struct shadow_page *sp)
+{
+	const u64 data = V_PTE_V | V_PTE_R | V_PTE_W | V_PTE_A | V_PTE_D;
+	unsigned int n = mmu->nr_pages / UMBRA_WIN_PER_TABLE;
+	u64 *pte;
+
+	if (!mmu->win[n]) {
+		mmu->win[n] = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!mmu->win[n])
+			return -ENOMEM;
+		mmu->sw_tables[1][umbra_va_index(UMBRA_WIN_PAGES, 1) + n] =
+			shadow_make_link(mmu->win[n]);
+	}
+	pte = mmu->win[n] + mmu->nr_pages % UMBRA_WIN_PER_TABLE *
+	      (1 << (UMBRA_WIN_SHIFT - 12));
+	pte[0] = shadow_make_kernel(sp->spt, data);
+	pte[1] = sp->gpt ? shadow_make_kernel(sp->gpt, data) : 0;
+	pte[2] = shadow_make_kernel(sp, data);
+	return 0;
 }
 
 struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
@@ -100,10 +127,14 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 	sp = page_alloc(role);
 	if (!sp)
 		return NULL;
-	spin_lock(&mmu->lock);
+	if (window_map(mmu, sp)) {
+		page_free(sp);
+		return NULL;
+	}
+	umbra_mmu_lock(mmu);
 	sp->id = mmu->nr_pages;
 	mmu->pages[mmu->nr_pages++] = sp;
-	spin_unlock(&mmu->lock);
+	umbra_mmu_unlock(mmu);
 	hlist_add_head(&sp->node, head);
 	return sp;
 }
@@ -112,8 +143,7 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 
 static u32 *rmap_head(struct umbra_mmu *mmu, u64 gfn, int level)
 {
-	return &mmu->rmap[hash_64(gfn ^ ((u64)level << 58),
-				  ilog2(UMBRA_RMAP_HASH))];
+	return &mmu->rmap[umbra_rmap_hash(gfn, level)];
 }
 
 static void rmap_add(struct umbra_mmu *mmu, struct shadow_page *sp,
@@ -144,7 +174,7 @@ void shadow_entry_clear(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 			unsigned int idx)
 {
 	lockdep_assert_held(&vcpu->mmu.lock);
-	if (!test_bit(idx, sp->used))
+	if (!shadow_used(sp, idx))
 		return;
 	if (shadow_entry_leaf(sp, idx)) {
 		if ((sp->spt[idx] & V_PTE_X) &&
@@ -153,7 +183,7 @@ void shadow_entry_clear(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		rmap_del(&vcpu->mmu, sp, idx);
 	}
 	WRITE_ONCE(sp->spt[idx], 0);
-	__clear_bit(idx, sp->used);
+	sp->used[idx / 64] &= ~BIT_ULL(idx % 64);
 }
 
 void shadow_leaf_set(struct umbra_vcpu *vcpu, struct shadow_page *sp,
@@ -162,7 +192,7 @@ void shadow_leaf_set(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	lockdep_assert_held(&vcpu->mmu.lock);
 	if (sp->gpt)
 		sp->gpt[idx] = gpte;
-	__set_bit(idx, sp->used);
+	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], spte);
 	rmap_add(&vcpu->mmu, sp, idx);
 }
@@ -177,14 +207,14 @@ struct shadow_page *shadow_child(struct umbra_vcpu *vcpu,
 void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		 unsigned int idx, struct shadow_page *child, u64 gpte)
 {
-	spin_lock(&vcpu->mmu.lock);
+	umbra_mmu_lock(&vcpu->mmu);
 	shadow_entry_clear(vcpu, sp, idx);
 	if (sp->gpt)
 		sp->gpt[idx] = gpte;
 	sp->next[idx] = child->id;
-	__set_bit(idx, sp->used);
+	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], shadow_make_link(child->spt));
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
 }
 
 int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
@@ -196,12 +226,12 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 	unsigned int idx;
 
 	/* Nothing in it, or a fixed range: nothing to compare. */
-	if (bitmap_empty(sp->used, 512) || sp->role.kind == SHADOW_DIRECT)
+	if (bitmap_empty((unsigned long *)sp->used, 512) || sp->role.kind == SHADOW_DIRECT)
 		return 0;
 	if (shadows) {
-		u64 gfn = sp->role.kind == SHADOW_TABLE ? sp->role.key :
-			  sp->role.key & V_SATP_PPN;
-		int ret = umbra_gpa_read(vcpu->vm, gfn << 12, now, PAGE_SIZE);
+		int ret = umbra_gpa_read(vcpu->vm,
+					 shadow_table_gfn(&sp->role) << 12,
+					 now, PAGE_SIZE);
 
 		/* The table's memory is gone: nothing in it holds. */
 		if (ret == -EFAULT)
@@ -209,8 +239,8 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 		else if (ret)
 			return ret;
 	}
-	spin_lock(&mmu->lock);
-	for_each_set_bit(idx, sp->used, 512) {
+	umbra_mmu_lock(mmu);
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
 		if (shadows && !gone && shadow_entry_leaf(sp, idx) &&
 		    sp->gpt[idx] == now[idx])
 			continue;
@@ -220,7 +250,7 @@ int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 			continue;
 		shadow_entry_clear(vcpu, sp, idx);
 	}
-	spin_unlock(&mmu->lock);
+	umbra_mmu_unlock(mmu);
 	return 0;
 }
 
@@ -240,119 +270,36 @@ int shadow_read_gpte(struct umbra_vcpu *vcpu, u64 gpa, u64 *pte)
 	return ret;
 }
 
-/* --- roots ----------------------------------------------------------------------- */
-
-static u8 view_key(struct umbra_vcpu *vcpu, enum umbra_view view)
-{
-	return view | ((vcpu->cpu->sstatus & V_MXR) ? 0x80 : 0);
-}
+/* --- address spaces --------------------------------------------------------------- */
 
 u64 shadow_make_satp(const u64 *root)
 {
 	return (umbra_host.satp_mode << V_SATP_MODE_SHIFT) | (__pa(root) >> 12);
 }
 
-static u64 hw_satp(const struct shadow_root *root)
-{
-	return shadow_make_satp(root->page->spt);
-}
-
-void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root)
-{
-	struct shadow_page *sp = root->page;
-	unsigned int idx;
-
-	spin_lock(&vcpu->mmu.lock);
-	for_each_set_bit(idx, sp->used, 512)
-		shadow_entry_clear(vcpu, sp, idx);
-	spin_unlock(&vcpu->mmu.lock);
-	root->stale = false;
-}
-
 /*
  * Mode bare has no address space of its own: one root serves the views of S and
  * U, which PMP treats alike.
  */
-static u64 root_satp(u64 satp)
+static u64 space_satp(struct umbra_vcpu *vcpu)
 {
+	u64 satp = vcpu->cpu->satp;
+
 	return umbra_walk_top(satp) < 0 ? 0 : satp;
 }
 
-static struct shadow_root *root_find(struct umbra_mmu *mmu, u64 satp, u8 key)
+static bool mxr_now(struct umbra_vcpu *vcpu)
 {
-	for (unsigned int i = 0; i < mmu->nr_roots; i++) {
-		struct shadow_root *root = &mmu->roots[i];
-
-		if (root->satp == satp && root->key == key)
-			return root;
-	}
-	return NULL;
-}
-
-static struct shadow_root *root_victim(struct umbra_mmu *mmu)
-{
-	struct shadow_root *best = &mmu->roots[0];
-
-	if (mmu->nr_roots < UMBRA_ROOTS)
-		return &mmu->roots[mmu->nr_roots++];
-	for (unsigned int i = 1; i < UMBRA_ROOTS; i++)
-		if (mmu->roots[i].used < best->used)
-			best = &mmu->roots[i];
-	return best;
-}
-
-static struct shadow_root *root_make(struct umbra_vcpu *vcpu, u64 satp, u8 key)
-{
-	struct umbra_mmu *mmu = &vcpu->mmu;
-	struct shadow_role role = {
-		.key = satp, .kind = SHADOW_ROOT, .view = key,
-		.level = umbra_host.levels - 1,
-	};
-	struct shadow_page *sp = shadow_page_get(vcpu, &role);
-	struct shadow_root *root;
-
-	if (!sp)
-		return NULL;
-	root = root_victim(mmu);
-	/* A private salt may name entries of the address space replaced. */
-	if (root->page && root->salt)
-		mmu->forget = true;
-	root->satp = satp;
-	root->key = key;
-	root->page = sp;
-	root->salt = 0;
-	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]);
-	/* The page may have been a root before, and missed fences since. */
-	shadow_root_clear(vcpu, root);
-	return root;
-}
-
-static struct shadow_root *root_get(struct umbra_vcpu *vcpu,
-				    enum umbra_view view, bool make)
-{
-	u64 satp = root_satp(vcpu->cpu->satp);
-	struct shadow_root *root;
-	u8 key;
-
-	if (view >= UMBRA_VIEW_M) {
-		satp = 0;
-		key = view;
-	} else {
-		key = satp ? view_key(vcpu, view) : UMBRA_VIEW_S;
-	}
-	root = root_find(&vcpu->mmu, satp, key);
-	if (!root && make)
-		root = root_make(vcpu, satp, key);
-	if (!root)
-		return NULL;
-	if (root->stale)
-		shadow_root_clear(vcpu, root);
-	root->used = ++vcpu->mmu.clock;
-	return root;
+	return vcpu->cpu->satp && (vcpu->cpu->sstatus & V_MXR);
 }
 
 static enum umbra_view view_now(struct umbra_vcpu *vcpu)
 {
+	if (vcpu->cpu->priv == UMBRA_PRIV_M)
+		return umbra_machine_data_priv(vcpu->m, vcpu->cpu) ==
+		       UMBRA_PRIV_M ? UMBRA_VIEW_M : UMBRA_VIEW_MPRV;
+	if (!space_satp(vcpu))
+		return UMBRA_VIEW_S;
 	if (vcpu->cpu->priv == UMBRA_PRIV_U)
 		return UMBRA_VIEW_U;
 	if (vcpu->cpu->priv == UMBRA_PRIV_M)
@@ -361,91 +308,203 @@ static enum umbra_view view_now(struct umbra_vcpu *vcpu)
 	return vcpu->cpu->sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
 }
 
-struct shadow_root *shadow_root_now(struct umbra_vcpu *vcpu)
+struct umbra_space *shadow_space_now(struct umbra_vcpu *vcpu)
 {
-	return vcpu->mmu.loaded[view_now(vcpu)];
+	struct umbra_fast *fast = vcpu->mmu.fast;
+
+	return fast->now == UMBRA_NO_SPACE ? NULL : &fast->spaces[fast->now];
 }
 
-void umbra_mmu_unload(struct umbra_vcpu *vcpu)
+struct shadow_page *shadow_root_now(struct umbra_vcpu *vcpu)
 {
-	memset(vcpu->mmu.loaded, 0, sizeof(vcpu->mmu.loaded));
-	vcpu->sw->root_u = 0;
-	vcpu->sw->root_s = 0;
-	vcpu->sw->root_sum = 0;
-	vcpu->sw->root_priv_s = 0;
+	struct umbra_space *space = shadow_space_now(vcpu);
+	enum umbra_view view = view_now(vcpu);
+
+	if (view >= UMBRA_VIEW_M)
+		return vcpu->mmu.machine[view - UMBRA_VIEW_M];
+	return space && space->hw[view] ? vcpu->mmu.pages[space->root[view]] : NULL;
+}
+
+void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	unsigned int idx;
+
+	umbra_mmu_lock(&vcpu->mmu);
+	for (int view = 0; view < UMBRA_VIEWS; view++) {
+		struct shadow_page *sp = space->hw[view] ?
+			vcpu->mmu.pages[space->root[view]] : NULL;
+
+		if (!sp)
+			continue;
+		for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+			shadow_entry_clear(vcpu, sp, idx);
+	}
+	umbra_mmu_unlock(&vcpu->mmu);
 }
 
 /*
  * A hot entry's tag is the pc, which is canonical, xored above bit 56 with a
  * number that tells apart the address spaces that may not share entries:
- * 1 .. UMBRA_ROOTS: S-mode of one root; one number for S-mode addresses that
+ * 1 .. UMBRA_SPACES: S-mode of one space; one number for S-mode addresses that
  * the guest maps with G, which are the same in all of its address spaces; one
  * for satp off; one for M-mode, where virtual addresses are physical whatever
- * MPRV is; SALT_USER ..: U-mode of one root.
+ * MPRV is; SALT_USER ..: U-mode of one space.
  */
-#define SALT_GLOBAL	(UMBRA_ROOTS + 1)
-#define SALT_BARE	(UMBRA_ROOTS + 2)
-#define SALT_MACHINE	(UMBRA_ROOTS + 3)
+#define SALT_GLOBAL	(UMBRA_SPACES + 1)
+#define SALT_BARE	(UMBRA_SPACES + 2)
+#define SALT_MACHINE	(UMBRA_SPACES + 3)
 #define SALT_USER	64
 static_assert(SALT_MACHINE < SALT_USER);
-static_assert(SALT_USER + UMBRA_ROOTS <= 128);
+static_assert(SALT_USER + UMBRA_SPACES <= 128);
 
 static u64 salt_bits(unsigned int salt)
 {
 	return (u64)salt << 57;
 }
 
-/* Find or make the roots of the current satp. */
-static int load_roots(struct umbra_vcpu *vcpu)
+/* No satp has all bits set: its mode would be reserved. */
+#define SPACE_FREE	~0ULL
+
+static struct umbra_space *space_find(struct umbra_fast *fast, u64 satp, bool mxr)
+{
+	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
+		if (fast->spaces[i].satp == satp && fast->spaces[i].mxr == mxr)
+			return &fast->spaces[i];
+	return NULL;
+}
+
+static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mxr)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+	struct umbra_space *space = &fast->spaces[0];
+	unsigned int nr;
+
+	/* Free ones have the oldest clock of all. */
+	for (unsigned int i = 1; i < UMBRA_SPACES; i++)
+		if (fast->spaces[i].used < space->used)
+			space = &fast->spaces[i];
+	nr = space - fast->spaces;
+	/* Hot entries of its own may name what is replaced. */
+	if (space->salt_s == salt_bits(1 + nr))
+		vcpu->mmu.forget = true;
+	*space = (struct umbra_space) {
+		.satp = satp, .mxr = mxr, .seen = fast->log_nr,
+		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
+		.salt_u = salt_bits(SALT_USER + nr),
+	};
+	return space;
+}
+
+/* Find or make a root, and empty it; NULL when shadow pages ran out. */
+static struct shadow_page *root_get(struct umbra_vcpu *vcpu, u64 satp, u8 view)
 {
 	struct umbra_mmu *mmu = &vcpu->mmu;
-	struct umbra_switch *sw = vcpu->sw;
-	unsigned int salt = 0;
+	struct shadow_role role = {
+		.key = satp, .kind = SHADOW_ROOT, .view = view,
+		.level = umbra_host.levels - 1,
+	};
+	struct shadow_page *sp = shadow_page_get(vcpu, &role);
+	unsigned int idx;
 
-	if (!root_get(vcpu, view_now(vcpu), true)) {
-		umbra_mmu_reset(vcpu);
-		if (!root_get(vcpu, view_now(vcpu), true))
+	if (!sp)
+		return NULL;
+	/* It may have been a root before, and missed fences since. */
+	umbra_mmu_lock(mmu);
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+		shadow_entry_clear(vcpu, sp, idx);
+	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]);
+	umbra_mmu_unlock(mmu);
+	return sp;
+}
+
+static bool space_add_view(struct umbra_vcpu *vcpu, struct umbra_space *space,
+			   enum umbra_view view)
+{
+	u8 mxr = space->mxr ? UMBRA_VIEW_MXR : 0;
+	struct shadow_page *sp = root_get(vcpu, space->satp, view | mxr);
+
+	if (!sp)
+		return false;
+	space->root[view] = sp->id;
+	space->hw[view] = shadow_make_satp(sp->spt);
+	/* Bare: the same for whoever asks. */
+	for (int v = 0; !space->satp && v < UMBRA_VIEWS; v++) {
+		space->root[v] = space->root[view];
+		space->hw[v] = space->hw[view];
+	}
+	return true;
+}
+
+void umbra_mmu_unload(struct umbra_vcpu *vcpu)
+{
+	struct umbra_space *space = shadow_space_now(vcpu);
+
+	if (space)
+		space->seen = vcpu->mmu.fast->log_nr;
+	vcpu->mmu.fast->now = UMBRA_NO_SPACE;
+}
+
+/*
+ * Find or make the space of the current satp, and the current view's root,
+ * which in M-mode is not one of the space's: mret may go there.
+ */
+static int load_space(struct umbra_vcpu *vcpu)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+	u64 satp = space_satp(vcpu);
+	bool mxr = mxr_now(vcpu);
+	struct umbra_space *space = space_find(fast, satp, mxr);
+	enum umbra_view view = view_now(vcpu);
+
+	if (!space)
+		space = space_make(vcpu, satp, mxr);
+	else if (fast->now != space - fast->spaces)
+		shadow_space_replay(vcpu, space);
+	if (view >= UMBRA_VIEW_M) {
+		struct shadow_page **root = &vcpu->mmu.machine[view - UMBRA_VIEW_M];
+
+		if (!*root)
+			*root = root_get(vcpu, 0, view);
+		if (!*root)
 			return -ENOMEM;
+	} else if (!space->hw[view] && !space_add_view(vcpu, space, view)) {
+		return -ENOMEM;
 	}
-	for (int view = 0; view < UMBRA_VIEWS; view++) {
-		struct shadow_root *root = root_get(vcpu, view, false);
-
-		mmu->loaded[view] = root;
-		if (root && root->salt && view != UMBRA_VIEW_U &&
-		    view < UMBRA_VIEW_M)
-			salt = root->salt;
-	}
-	sw->root_u = mmu->loaded[UMBRA_VIEW_U] ?
-		     hw_satp(mmu->loaded[UMBRA_VIEW_U]) : 0;
-	sw->root_s = mmu->loaded[UMBRA_VIEW_S] ?
-		     hw_satp(mmu->loaded[UMBRA_VIEW_S]) : 0;
-	sw->root_sum = mmu->loaded[UMBRA_VIEW_SUM] ?
-		       hw_satp(mmu->loaded[UMBRA_VIEW_SUM]) : 0;
-	if (umbra_walk_top(vcpu->cpu->satp) < 0)
-		sw->salt_s = salt_bits(SALT_BARE);
-	else
-		sw->salt_s = salt_bits(salt ? salt : SALT_GLOBAL);
-	sw->salt_m = salt_bits(SALT_MACHINE);
-	sw->salt_u = salt_bits(SALT_USER + (mmu->loaded[UMBRA_VIEW_U] ?
-			       mmu->loaded[UMBRA_VIEW_U] - mmu->roots : 0));
+	space->used = ++fast->clock;
+	fast->now = space - fast->spaces;
+	if (!mxr)
+		fast->hint[umbra_space_hint(satp)] = fast->now;
 	return 0;
 }
 
+#define PAGE_FAULTS	(BIT(V_EXC_INSN_PAGE) | BIT(V_EXC_LOAD_PAGE) | \
+			 BIT(V_EXC_STORE_PAGE))
+
 int umbra_mmu_load(struct umbra_vcpu *vcpu)
 {
+	struct umbra_fast *fast = vcpu->mmu.fast;
 	struct umbra_switch *sw = vcpu->sw;
+	struct umbra_space *space;
 
-	if (!shadow_root_now(vcpu)) {
-		int ret = load_roots(vcpu);
-
-		if (ret)
-			return ret;
+	if ((!shadow_root_now(vcpu) || !shadow_space_now(vcpu)) &&
+	    load_space(vcpu)) {
+		umbra_mmu_reset(vcpu);
+		if (load_space(vcpu))
+			return -ENOMEM;
 	}
-	sw->entry_satp = hw_satp(shadow_root_now(vcpu));
+	space = shadow_space_now(vcpu);
+	sw->root_u = space->hw[UMBRA_VIEW_U];
+	sw->root_s = space->hw[UMBRA_VIEW_S];
+	sw->root_sum = space->hw[UMBRA_VIEW_SUM];
 	/* Where the switcher's ecall goes; 0: not without M-mode being asked. */
 	sw->root_priv_s = vcpu->cpu->sstatus & V_SUM ? sw->root_sum : sw->root_s;
 	if (!umbra_hot_ecall(vcpu))
 		sw->root_priv_s = 0;
+	fast->reflect = !vcpu->m || !(~vcpu->m->medeleg & PAGE_FAULTS);
+	sw->salt_s = space->salt_s;
+	sw->salt_u = space->salt_u;
+	sw->salt_m = salt_bits(SALT_MACHINE);
+	sw->entry_satp = shadow_make_satp(shadow_root_now(vcpu)->spt);
 	switch (vcpu->cpu->priv) {
 	case UMBRA_PRIV_U:
 		sw->salt = sw->salt_u;
@@ -461,35 +520,44 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 
 /*
  * A site of S-mode was met through a mapping that is not global: from now on
- * this address space has hot entries of its own.
+ * this address space has hot entries of its own.  U-mode always has.
  */
 void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 {
-	struct umbra_mmu *mmu = &vcpu->mmu;
-	struct shadow_root *s = root_get(vcpu, UMBRA_VIEW_S, false);
-	struct shadow_root *sum = root_get(vcpu, UMBRA_VIEW_SUM, false);
-	struct shadow_root *owner = s ? s : sum;
-	u8 salt;
+	struct umbra_space *space = shadow_space_now(vcpu);
 
 	/* Physical addresses are nobody's. */
-	if (vcpu->cpu->priv == UMBRA_PRIV_M)
+	if (!space || !space->satp || vcpu->cpu->priv != UMBRA_PRIV_S)
 		return;
-	if (vcpu->cpu->priv == UMBRA_PRIV_U) {
-		/* U-mode always has its own; only remember that it is in use. */
-		s = root_get(vcpu, UMBRA_VIEW_U, false);
-		if (s)
-			s->salt = SALT_USER;
-		return;
+	space->salt_s = salt_bits(1 + (space - vcpu->mmu.fast->spaces));
+	vcpu->sw->salt_s = space->salt_s;
+}
+
+/* Around which frames fast.c has to keep off: one range that holds them all. */
+static void find_hole(struct umbra_vcpu *vcpu)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+	u64 gpa = (u64)UMBRA_KNOWN_BASE << PAGE_SHIFT;
+	u64 end = gpa + (umbra_known_frames() << PAGE_SHIFT);
+	u64 first = ~0ULL, last = 0;
+
+	fast->hole_nr = 0;
+	while (vcpu->m && gpa < end) {
+		unsigned int perm, order;
+
+		order = umbra_pmp_block(&vcpu->m->pmp, gpa, false, __ffs64(gpa),
+					&perm);
+		if (perm != (V_PMP_R | V_PMP_W | V_PMP_X) || order < PAGE_SHIFT) {
+			order = max(order, (unsigned int)PAGE_SHIFT);
+			first = min(first, gpa);
+			last = gpa + (1ULL << order);
+		}
+		gpa += 1ULL << order;
 	}
-	if (!owner || owner->salt || umbra_walk_top(vcpu->cpu->satp) < 0)
-		return;
-	salt = 1 + (owner - mmu->roots);
-	if (s)
-		s->salt = salt;
-	if (sum)
-		sum->salt = salt;
-	umbra_mmu_unload(vcpu);
-	umbra_mmu_load(vcpu);
+	if (first < last) {
+		fast->hole_gfn = first >> PAGE_SHIFT;
+		fast->hole_nr = (last - first) >> PAGE_SHIFT;
+	}
 }
 
 void umbra_mmu_reset(struct umbra_vcpu *vcpu)
@@ -500,14 +568,16 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 
 	umbra_count(vcpu, UMBRA_STAT_MMU_RESET);
 	umbra_mmu_unload(vcpu);
+	find_hole(vcpu);
 	mmu->once = NULL;
-	spin_lock(&mmu->lock);
+	memset(mmu->machine, 0, sizeof(mmu->machine));
+	umbra_mmu_lock(mmu);
 	nr = mmu->nr_pages;
 	mmu->nr_pages = 0;
 	memset(mmu->rmap, 0, UMBRA_RMAP_HASH * sizeof(u32));
-	spin_unlock(&mmu->lock);
-	memset(mmu->roots, 0, sizeof(mmu->roots));
-	mmu->nr_roots = 0;
+	umbra_mmu_unlock(mmu);
+	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
+		mmu->fast->spaces[i] = (struct umbra_space) { .satp = SPACE_FREE };
 	memset(mmu->hash, 0, UMBRA_SHADOW_HASH * sizeof(*mmu->hash));
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
@@ -523,9 +593,9 @@ void umbra_mmu_drop_once(struct umbra_vcpu *vcpu)
 		mmu->once_fresh = false;
 		return;
 	}
-	spin_lock(&mmu->lock);
+	umbra_mmu_lock(mmu);
 	shadow_entry_clear(vcpu, mmu->once, mmu->once_index);
-	spin_unlock(&mmu->lock);
+	umbra_mmu_unlock(mmu);
 	mmu->once = NULL;
 }
 
@@ -557,7 +627,7 @@ static void zap_scan(struct umbra_vcpu *vcpu, u64 first, u64 last)
 		u64 span = 1ULL << (9 * sp->role.level);
 		unsigned int idx;
 
-		for_each_set_bit(idx, sp->used, 512) {
+		for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
 			u64 gfn = shadow_page_gfn(sp, idx);
 
 			if (shadow_entry_leaf(sp, idx) && gfn <= last &&
@@ -567,9 +637,10 @@ static void zap_scan(struct umbra_vcpu *vcpu, u64 first, u64 last)
 	}
 }
 
-void umbra_mmu_zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last)
+/* Drop the leaves of frames @first .. @last. */
+static void zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last)
 {
-	spin_lock(&vcpu->mmu.lock);
+	umbra_mmu_lock(&vcpu->mmu);
 	if (last - first >= 512) {
 		zap_scan(vcpu, first, last);
 	} else {
@@ -577,20 +648,26 @@ void umbra_mmu_zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last)
 			for (int level = 0; level < 3; level++)
 				zap_level(vcpu, gfn, level);
 	}
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
+}
+
+void umbra_mmu_zap_all(struct umbra_vm *vm, u64 first, u64 last)
+{
+	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
+		zap_range(vm->vcpu_list[i], first, last);
+	umbra_known_clear(vm, first, last);
 }
 
 u64 umbra_mmu_exec_gfn(struct umbra_vcpu *vcpu, u64 va, bool *global)
 {
-	struct shadow_root *root = shadow_root_now(vcpu);
-	struct shadow_page *sp = root ? root->page : NULL;
+	struct shadow_page *sp = shadow_root_now(vcpu);
 	u64 gfn = ~0ULL;
 
-	spin_lock(&vcpu->mmu.lock);
+	umbra_mmu_lock(&vcpu->mmu);
 	while (sp) {
 		unsigned int idx = umbra_va_index(va, sp->role.level);
 
-		if (!test_bit(idx, sp->used))
+		if (!shadow_entry_live(sp, idx))
 			break;
 		if (sp->gpt)
 			*global = sp->gpt[idx] & V_PTE_G;
@@ -603,7 +680,7 @@ u64 umbra_mmu_exec_gfn(struct umbra_vcpu *vcpu, u64 va, bool *global)
 			      ((va >> 12) & ((1ULL << (9 * sp->role.level)) - 1));
 		break;
 	}
-	spin_unlock(&vcpu->mmu.lock);
+	umbra_mmu_unlock(&vcpu->mmu);
 	return gfn;
 }
 
@@ -615,6 +692,20 @@ static u64 slot_va(unsigned int slot)
 	int up = 64 - shift - 9;
 
 	return (u64)((s64)((u64)slot << (shift + up)) >> up);
+}
+
+static void place_switcher(struct umbra_vcpu *vcpu)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+	u64 va = slot_va(vcpu->mmu.sw_slot);
+
+	umbra_switch_place(vcpu, va);
+	fast->win = va + UMBRA_WIN_PAGES;
+	fast->rmap = vcpu->sw->base_va + FAST_OFFSET + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
+	fast->vm = va + UMBRA_SW_PAGES * PAGE_SIZE;
+	fast->known = va + UMBRA_WIN_KNOWN;
+	fast->guest = va + umbra_known_window();
+	fast->known_nr = umbra_known_frames();
 }
 
 static void map_switcher(struct umbra_vcpu *vcpu)
@@ -632,14 +723,22 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 	}
 	for (int level = 1; level <= umbra_host.levels - 2; level++)
 		mmu->sw_tables[level][0] = shadow_make_link(mmu->sw_tables[level - 1]);
-	umbra_switch_place(vcpu, slot_va(mmu->sw_slot));
+	/* The vCPU of probe.c belongs to none. */
+	if (vcpu->vm) {
+		mmu->sw_tables[0][UMBRA_SW_PAGES] =
+			shadow_make_kernel(vcpu->vm->page,
+					   V_PTE_V | V_PTE_R | V_PTE_A);
+		umbra_known_map(vcpu);
+	}
+	place_switcher(vcpu);
 }
 
-/* Does any root map something of the guest's in @slot? */
+/* Does any root, in use or not, map something of the guest's in @slot? */
 static bool slot_busy(struct umbra_mmu *mmu, unsigned int slot)
 {
-	for (unsigned int i = 0; i < mmu->nr_roots; i++)
-		if (test_bit(slot, mmu->roots[i].page->used))
+	for (u32 i = 0; i < mmu->nr_pages; i++)
+		if (mmu->pages[i]->role.kind == SHADOW_ROOT &&
+		    shadow_used(mmu->pages[i], slot))
 			return true;
 	return false;
 }
@@ -668,7 +767,7 @@ void shadow_move_switcher(struct umbra_vcpu *vcpu)
 		new = (old + 1) % SW_END_SLOT;
 
 	umbra_count(vcpu, UMBRA_STAT_MOVES);
-	spin_lock(&mmu->lock);
+	umbra_mmu_lock(mmu);
 	mmu->sw_slot = new;
 	for (u32 i = 0; i < mmu->nr_pages; i++) {
 		struct shadow_page *sp = mmu->pages[i];
@@ -680,8 +779,8 @@ void shadow_move_switcher(struct umbra_vcpu *vcpu)
 		WRITE_ONCE(sp->spt[new],
 			   shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]));
 	}
-	spin_unlock(&mmu->lock);
-	umbra_switch_place(vcpu, slot_va(new));
+	umbra_mmu_unlock(mmu);
+	place_switcher(vcpu);
 }
 
 /* --- life ---------------------------------------------------------------------------- */
@@ -692,13 +791,16 @@ int umbra_mmu_create(struct umbra_vcpu *vcpu)
 
 	spin_lock_init(&mmu->lock);
 	mmu->sw_slot = SW_FIRST_SLOT;
+	mmu->fast->levels = umbra_host.levels;
+	mmu->fast->now = UMBRA_NO_SPACE;
+	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
+		mmu->fast->spaces[i].satp = SPACE_FREE;
 	mmu->pages = kvcalloc(UMBRA_SHADOW_MAX, sizeof(*mmu->pages),
 			      GFP_KERNEL_ACCOUNT);
 	mmu->hash = kvcalloc(UMBRA_SHADOW_HASH, sizeof(*mmu->hash),
 			     GFP_KERNEL_ACCOUNT);
-	mmu->rmap = kvcalloc(UMBRA_RMAP_HASH, sizeof(u32), GFP_KERNEL_ACCOUNT);
 	mmu->scratch = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!mmu->pages || !mmu->hash || !mmu->rmap || !mmu->scratch)
+	if (!mmu->pages || !mmu->hash || !mmu->scratch)
 		goto fail;
 	for (int i = 0; i < umbra_host.levels - 1; i++) {
 		mmu->sw_tables[i] = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -716,18 +818,20 @@ void umbra_mmu_destroy(struct umbra_vcpu *vcpu)
 {
 	struct umbra_mmu *mmu = &vcpu->mmu;
 
-	if (mmu->pages && mmu->hash && mmu->rmap)
+	if (mmu->pages && mmu->hash)
 		umbra_mmu_reset(vcpu);
 	for (int i = 0; i < ARRAY_SIZE(mmu->sw_tables); i++) {
 		free_page((unsigned long)mmu->sw_tables[i]);
 		mmu->sw_tables[i] = NULL;
 	}
+	for (int i = 0; i < ARRAY_SIZE(mmu->win); i++) {
+		free_page((unsigned long)mmu->win[i]);
+		mmu->win[i] = NULL;
+	}
 	free_page((unsigned long)mmu->scratch);
-	kvfree(mmu->rmap);
 	kvfree(mmu->hash);
 	kvfree(mmu->pages);
 	mmu->scratch = NULL;
-	mmu->rmap = NULL;
 	mmu->hash = NULL;
 	mmu->pages = NULL;
 }

@@ -4,56 +4,16 @@
  *
  * Only the vCPU's own thread makes, links and frees shadow pages; any thread
  * may clear leaves (MMU notifiers, rewriting).  So looking up and creating
- * needs no lock, changing an entry, a bitmap or the reverse map needs mmu.lock.
+ * needs no lock, changing an entry, a bitmap or the reverse map needs mmu.lock,
+ * by umbra_mmu_lock(), which keeps fast.c out as well.
  */
 #ifndef UMBRA_SHADOW_H
 #define UMBRA_SHADOW_H
 
+#include <linux/processor.h>
 #include <linux/types.h>
 
 #include "shadow_mmu.h"
-
-enum shadow_kind {
-	SHADOW_ROOT,	/* hardware root; key = guest satp */
-	SHADOW_GLUE,	/* level above the guest's root; key = guest satp */
-	SHADOW_TABLE,	/* shadows a guest table; key = its gfn */
-	SHADOW_DIRECT,	/* part of a guest superpage, or satp off; key = gfn */
-};
-
-/**
- * struct shadow_role - what a shadow page stands for; compared whole
- * @key: see enum shadow_kind
- * @view: enum umbra_view, and MXR in bit 7
- * @access: DIRECT: permission bits (V_PTE_R, W, X) of every leaf
- * @half: upper half of the address space: tells apart the two pages that
- *	shadow a guest root below a wider hardware root
- */
-struct shadow_role {
-	u64 key;
-	u8 kind;
-	u8 level;
-	u8 view;
-	u8 access;
-	u8 half;
-};
-
-/**
- * struct shadow_page - one hardware table
- * @spt: what the hardware walks
- * @gpt: TABLE, and ROOT of the host's own mode: the guest PTE that each used
- *	entry was made from; else NULL
- * @next: reverse map: next leaf of the same guest frame, per entry
- * @used: entries in use (the switcher's own is not counted)
- */
-struct shadow_page {
-	struct shadow_role role;
-	u32 id;
-	u64 *spt;
-	u64 *gpt;
-	u32 *next;
-	struct hlist_node node;
-	unsigned long used[512 / BITS_PER_LONG];
-};
 
 static inline u64 shadow_page_gfn(const struct shadow_page *sp, unsigned int idx)
 {
@@ -64,10 +24,47 @@ static inline u64 shadow_page_gfn(const struct shadow_page *sp, unsigned int idx
 	return sp->role.key + idx * span;
 }
 
+/* Is the entry there, and may the hardware use it? */
+static inline bool shadow_entry_live(const struct shadow_page *sp, unsigned int idx)
+{
+	return shadow_used(sp, idx) && (sp->spt[idx] & V_PTE_V);
+}
+
 static inline bool shadow_entry_leaf(const struct shadow_page *sp, unsigned int idx)
 {
 	return sp->spt[idx] & (V_PTE_R | V_PTE_W | V_PTE_X);
 }
+
+/* mmu.lock, and what keeps fast.c out. */
+static inline void umbra_mmu_lock(struct umbra_mmu *mmu)
+{
+	spin_lock(&mmu->lock);
+	/* For as long as one fill takes. */
+	while (xchg_acquire(&mmu->fast->busy, 1))
+		cpu_relax();
+}
+
+static inline void umbra_mmu_unlock(struct umbra_mmu *mmu)
+{
+	smp_store_release(&mmu->fast->busy, 0);
+	spin_unlock(&mmu->lock);
+}
+
+/* --- known.c: which host page is behind a guest frame ------------------------ */
+
+/* Room for the entries of @gfn's neighbourhood; quietly nothing if it fails. */
+void umbra_known_prepare(struct umbra_vm *vm, u64 gfn);
+/*
+ * Frame @gfn is backed by @pfn.  Caller holds an mmu.lock under which it has
+ * seen that nothing is frozen and nothing was since @pfn was looked up.
+ */
+void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn,
+		     bool writable);
+/* Forget frames @first .. @last; after their leaves, before the thaw. */
+void umbra_known_clear(struct umbra_vm *vm, u64 first, u64 last);
+/* How many frames it covers; where the guest window begins in the slot. */
+u64 umbra_known_frames(void);
+u64 umbra_known_window(void);
 
 /* Find or make the page of a role; NULL when out of memory or over the limit. */
 struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
@@ -93,10 +90,16 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
  * of its frame, with no fence at all where the table was not live.
  */
 int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp);
-/* Everything below a root is to be compared again. */
-void shadow_root_clear(struct umbra_vcpu *vcpu, struct shadow_root *root);
-/* The root of the address space the vCPU is in now, NULL if not loaded. */
-struct shadow_root *shadow_root_now(struct umbra_vcpu *vcpu);
+/* Everything in an address space is to be compared again. */
+void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space);
+/* One address in it is. */
+void shadow_space_fence(struct umbra_vcpu *vcpu, struct umbra_space *space, u64 va);
+/* Bring it up to date with the log of fences. */
+void shadow_space_replay(struct umbra_vcpu *vcpu, struct umbra_space *space);
+/* The space in use, NULL: none is. */
+struct umbra_space *shadow_space_now(struct umbra_vcpu *vcpu);
+/* The root of the current view, NULL if it is not made yet. */
+struct shadow_page *shadow_root_now(struct umbra_vcpu *vcpu);
 /* The switcher lies where the guest has a mapping: put it elsewhere. */
 void shadow_move_switcher(struct umbra_vcpu *vcpu);
 /* Read one guest PTE; -EFAULT where no memory is. */

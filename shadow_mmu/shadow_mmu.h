@@ -19,11 +19,24 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
+#include "fast.h"
 #include "walk.h"
 
 struct umbra_vm;
 struct umbra_vcpu;
 struct mmu_notifier_ops;
+
+/**
+ * struct umbra_known_gib - the known table of one GiB of guest memory
+ * @page: 512 entries each, or NULL
+ * @as_data: last-level table that maps the pages, for fast.c to read
+ * @as_tables: table that links to them: the guest window
+ */
+struct umbra_known_gib {
+	u64 *page[512];
+	u64 *as_data;
+	u64 *as_tables;
+};
 
 /* --- memory slots (memslot.c) ---------------------------------------------- */
 
@@ -65,46 +78,20 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
 
 /* --- shadow tables (shadow.c) ---------------------------------------------- */
 
-enum umbra_view {
-	UMBRA_VIEW_U,		/* U-mode: user pages */
-	UMBRA_VIEW_S,		/* S-mode, SUM = 0: supervisor pages */
-	UMBRA_VIEW_SUM,		/* S-mode, SUM = 1: both, user pages without X */
-	UMBRA_VIEW_M,		/* M-mode: physical addresses */
-	UMBRA_VIEW_MPRV,	/* M-mode, MPRV = 1: fetches alone, physical */
-	UMBRA_VIEWS
-};
-
-struct shadow_page;
-
-#define UMBRA_ROOTS		56
 #define UMBRA_SHADOW_HASH	1024
-#define UMBRA_RMAP_HASH		4096
 #define UMBRA_SHADOW_MAX	8192	/* pages; beyond that all are dropped */
-
-/**
- * struct shadow_root - a cached root: one guest address space, one view
- * @satp: guest satp it stands for
- * @key: view and MXR
- * @page: table for hardware satp
- * @stale: a fence passed while it was not loaded
- * @salt: number that tells it apart in the hot table
- * @used: for replacing the least recently used
- */
-struct shadow_root {
-	u64 satp;
-	u8 key;
-	bool stale;
-	struct shadow_page *page;
-	u64 used;
-	u8 salt;
-};
+/* Shadow pages that one last-level table of the window maps. */
+#define UMBRA_WIN_PER_TABLE	(512UL >> (UMBRA_WIN_SHIFT - 12))
 
 /**
  * struct umbra_mmu - one vCPU's shadow MMU
  * @lock: protects everything below against MMU notifiers; taken by the vCPU's
  *	thread for each change, never while in the guest
+ * @fast: what fast.c shares with us; the cached address spaces are there
+ * @rmap: heads of the reverse map, id * 512 + index + 1; beside @fast
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
+ * @machine: roots of M-mode, without and with MPRV; no address space's
  * @once: page with a leaf that must not outlive the next exit, NULL: none
  * @once_index: its entry
  * @once_fresh: the guest has not run with it yet
@@ -112,25 +99,26 @@ struct shadow_root {
 struct umbra_mmu {
 	spinlock_t lock;	/* see above */
 	struct umbra_vcpu *vcpu;
-	u64 clock;
-	struct shadow_root roots[UMBRA_ROOTS];
-	unsigned int nr_roots;
-	struct shadow_root *loaded[UMBRA_VIEWS];	/* of the current satp */
+	struct umbra_fast *fast;
 	struct shadow_page **pages;	/* by id */
 	u32 nr_pages;
 	struct hlist_head *hash;
-	u32 *rmap;			/* heads: id * 512 + index + 1 */
+	u32 *rmap;
 	unsigned int sw_slot;
 	bool forget;
+	struct shadow_page *machine[UMBRA_ALL_VIEWS - UMBRA_VIEWS];
 	struct shadow_page *once;
 	unsigned int once_index;
 	bool once_fresh;
 	u64 *sw_tables[4];		/* levels below the root, for the switcher */
+	u64 *win[UMBRA_SHADOW_MAX / UMBRA_WIN_PER_TABLE];
 	u64 *scratch;			/* a guest table being compared */
 };
 
 /* Hardware PTE of a U-mode leaf; perm of V_PTE_R, W, X. */
 u64 shadow_make_leaf(unsigned long pfn, u64 perm);
+/* ... of a page of ours that only the switcher uses. */
+u64 shadow_make_kernel(const void *page, u64 bits);
 /* ... and of a pointer to the next table. */
 u64 shadow_make_link(const u64 *table);
 /* Hardware satp of a root table. */
@@ -141,14 +129,12 @@ void umbra_mmu_destroy(struct umbra_vcpu *vcpu);
 
 /* Make sw->root_* name the tables of the current satp; creates what lacks. */
 int umbra_mmu_load(struct umbra_vcpu *vcpu);
-/* Guest changed satp, or its features: forget which roots are loaded. */
+/* Guest changed satp, MXR, or its features: find the address space anew. */
 void umbra_mmu_unload(struct umbra_vcpu *vcpu);
 /* Drop every shadow table. */
 void umbra_mmu_reset(struct umbra_vcpu *vcpu);
 /* The guest has run: a leaf that was for one time goes. */
 void umbra_mmu_drop_once(struct umbra_vcpu *vcpu);
-/* Drop the leaves of frames @first .. @last, from any thread. */
-void umbra_mmu_zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last);
 /*
  * gfn of the live executable leaf at @va in the current view, or ~0; *@global
  * tells whether the guest's PTE has G.
@@ -192,8 +178,22 @@ bool umbra_cmpxchg(u64 *ptr, u64 old, u64 new);
 void umbra_mmu_fence(struct umbra_vcpu *vcpu, bool all_va, u64 va,
 		     bool all_asid, u64 asid);
 
+/* --- known frames (known.c) ---------------------------------------------------- */
+
+/* Show what is known, and the guest window, to a vCPU's switcher. */
+void umbra_known_map(struct umbra_vcpu *vcpu);
+void umbra_known_free(struct umbra_vm *vm);
+
 /* --- MMU notifiers (notifier.c) ---------------------------------------------- */
 
+/*
+ * Nothing is filled from here to the thaw, and what was looked up before does
+ * not count any more.  May nest; does not sleep.
+ */
+void umbra_mmu_freeze(struct umbra_vm *vm);
+void umbra_mmu_thaw(struct umbra_vm *vm);
+/* Drop the leaves of @first .. @last in every vCPU; frozen. */
+void umbra_mmu_zap_all(struct umbra_vm *vm, u64 first, u64 last);
 int umbra_mn_register(struct umbra_vm *vm);
 void umbra_mn_unregister(struct umbra_vm *vm);
 

@@ -132,8 +132,9 @@ static void forget_everywhere(struct umbra_vm *vm, bool wait)
 
 static void zap_everywhere(struct umbra_vm *vm, u64 gfn)
 {
-	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
-		umbra_mmu_zap_range(vm->vcpu_list[i], gfn, gfn);
+	umbra_mmu_freeze(vm);
+	umbra_mmu_zap_all(vm, gfn, gfn);
+	umbra_mmu_thaw(vm);
 	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
 		umbra_vcpu_kick_wait(vm->vcpu_list[i]);
 }
@@ -392,7 +393,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 	bool ok = false;
 
 	flags = sites_write_lock(vm);
-	if (!entry->active && !vm->aliased && !READ_ONCE(vm->mn_active) &&
+	if (!entry->active && !vm->aliased && !READ_ONCE(vm->page->frozen) &&
 	    READ_ONCE(vm->mn_seq) == mn_seq) {
 		entry->pfn = page_to_pfn(page);
 		entry->active = true;

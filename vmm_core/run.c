@@ -253,6 +253,7 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 	umbra_count(vcpu, UMBRA_STAT_EXITS);
 	if (sw->nested) {
 		sw->nested = 0;
+		vcpu->mmu.fast->busy = 0;
 		return internal_error(vcpu, 1);
 	}
 	if (sw->exit_scause & V_CAUSE_IRQ) {
@@ -323,6 +324,7 @@ static void deliver_interrupts(struct umbra_vcpu *vcpu)
 			  umbra_cpu_pending_irq(cpu);
 	if (cause)
 		umbra_inject(vcpu, cause, 0);
+	vcpu->sw->sip = umbra_cpu_sip(cpu);
 	vcpu->sw->irq_pending = umbra_irq_enabled(vcpu, cpu->sip | cpu->pins);
 }
 
@@ -394,6 +396,7 @@ static void prepare_csrs(struct umbra_vcpu *vcpu)
 	/* SPP = U, interrupts on in U-mode; SUM and MXR never reach here. */
 	sw->hw_sstatus = V_UXL_64 | V_SPIE | (cpu->sstatus & (V_FS | V_VS));
 	cpu->sstatus &= ~V_FPV;
+	sw->timer_armed = vcpu->timer_armed;
 	sw->time_offset = vcpu->vm->time_delta;
 	sw->hw_scounteren = guest_scounteren(vcpu);
 	prepare_envcfg(vcpu);

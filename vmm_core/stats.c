@@ -42,6 +42,12 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_MMU_RESET] = "mmu_reset",
 	[UMBRA_STAT_MOVES] = "switcher_moves",
 	[UMBRA_STAT_HALT] = "halt",
+	[UMBRA_STAT_FAST_FILL] = "fast_fill",
+	[UMBRA_STAT_FAST_SPURIOUS] = "fast_spurious",
+	[UMBRA_STAT_FAST_REFLECT] = "fast_reflect",
+	[UMBRA_STAT_FAST_FENCE] = "fast_fence",
+	[UMBRA_STAT_FAST_SATP] = "fast_satp",
+	[UMBRA_STAT_FAST_ABORT] = "fast_abort",
 };
 
 /* In the kernel the descriptor ends in its name, of this size. */
@@ -55,6 +61,28 @@ struct stats_image {
 	struct kvm_stats_desc desc[UMBRA_STAT_NR];
 	u64 data[UMBRA_STAT_NR];
 };
+
+static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
+{
+	const struct umbra_fast *fast = vcpu->mmu.fast;
+
+	switch (stat) {
+	case UMBRA_STAT_FAST_FILL:
+		return READ_ONCE(fast->fills);
+	case UMBRA_STAT_FAST_SPURIOUS:
+		return READ_ONCE(fast->spurious);
+	case UMBRA_STAT_FAST_REFLECT:
+		return READ_ONCE(fast->reflects);
+	case UMBRA_STAT_FAST_FENCE:
+		return READ_ONCE(fast->fences);
+	case UMBRA_STAT_FAST_SATP:
+		return READ_ONCE(fast->satps);
+	case UMBRA_STAT_FAST_ABORT:
+		return READ_ONCE(fast->aborts);
+	default:
+		return READ_ONCE(vcpu->stat[stat]);
+	}
+}
 
 static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
 {
@@ -73,7 +101,7 @@ static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
 		d->size = 1;
 		d->offset = i * sizeof(u64);
 		strscpy(d->name, stat_names[i], NAME_SIZE);
-		img->data[i] = READ_ONCE(vcpu->stat[i]);
+		img->data[i] = stat_value(vcpu, i);
 	}
 }
 

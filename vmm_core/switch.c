@@ -24,6 +24,8 @@ CHECK(cpu.sepc, SW_SEPC);
 CHECK(cpu.scause, SW_SCAUSE);
 CHECK(cpu.stval, SW_STVAL);
 CHECK(cpu.priv, SW_PRIV);
+CHECK(cpu.sie, SW_SIE);
+CHECK(cpu.stimecmp, SW_STIMECMP);
 CHECK(exit_scause, SW_EXIT_SCAUSE);
 CHECK(exit_stval, SW_EXIT_STVAL);
 CHECK(hw_sstatus, SW_HW_SSTATUS);
@@ -60,13 +62,24 @@ CHECK(envcfg_s, SW_ENVCFG_S);
 CHECK(envcfg_m, SW_ENVCFG_M);
 CHECK(machine.mstatus, SW_M_STATUS);
 CHECK(machine.mepc, SW_M_EPC);
+CHECK(abort_va, SW_ABORT_VA);
+CHECK(sip, SW_SIP);
+CHECK(timer_armed, SW_TIMER_ARMED);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
+static_assert(FAST_OFFSET == UMBRA_SW_HOT_PAGES * 4096);
+static_assert(offsetof(struct umbra_fast, busy) == FAST_BUSY);
+static_assert(offsetof(struct umbra_fast, probing) == FAST_PROBING);
+static_assert(offsetof(struct umbra_fast, holding) == FAST_HOLDING);
+static_assert(offsetof(struct umbra_fast, aborts) == FAST_ABORTS);
+static_assert(sizeof(struct umbra_fast) <= UMBRA_SW_FAST_PAGES * 4096);
+static_assert(UMBRA_RMAP_HASH * sizeof(u32) == UMBRA_SW_RMAP_PAGES * 4096);
 static_assert(sizeof(struct umbra_hot) == 1 << HOT_SHIFT);
 static_assert(offsetof(struct umbra_hot, first) == HOT_FIRST);
 static_assert(offsetof(struct umbra_hot, op) == HOT_OP);
 static_assert(offsetof(struct umbra_hot, rd) == HOT_RD);
 static_assert(offsetof(struct umbra_hot, slot) == HOT_SLOT);
 static_assert(offsetof(struct umbra_hot, imm) == HOT_IMM);
+static_assert(offsetof(struct umbra_hot, next) == HOT_NEXT);
 
 #define SW_TEXT_ORDER	get_order(UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
 #define SW_AREA_ORDER	get_order(UMBRA_SW_DATA_PAGES * PAGE_SIZE)
@@ -101,6 +114,8 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 	vcpu->sw = page_address(vcpu->sw_pages) + PAGE_SIZE - SW_SIZE;
 	vcpu->cpu = &vcpu->sw->cpu;
 	vcpu->hot = page_address(vcpu->sw_pages) + PAGE_SIZE;
+	vcpu->mmu.fast = (void *)vcpu->hot + FAST_OFFSET;
+	vcpu->mmu.rmap = (void *)vcpu->mmu.fast + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
 	vcpu->sw->has_senvcfg = umbra_host.senvcfg;
 	vcpu->sw->fpv_mask = V_FPV;
 	return 0;
@@ -132,6 +147,7 @@ void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va)
 	vcpu->sw->base_va = va + (UMBRA_SW_TEXT_PAGES + 1) * PAGE_SIZE;
 	vcpu->sw->trap_va = sw_va(vcpu, umbra_sw_trap);
 	vcpu->sw->arrive_va = sw_va(vcpu, umbra_sw_arrive);
+	vcpu->sw->abort_va = sw_va(vcpu, umbra_sw_abort);
 	umbra_switch_forget(vcpu);
 }
 
@@ -226,6 +242,9 @@ static bool csr_slot(struct umbra_vcpu *vcpu, u16 csr, u64 *slot, u64 *writable)
 	case VCSR_MHARTID:
 		*slot = MSLOT(mhartid);
 		return true;
+	case VCSR_SIP:
+		*slot = offsetof(struct umbra_switch, sip) - SW_SIZE;
+		return !vcpu->m;
 	}
 	return false;
 #undef SLOT
@@ -296,9 +315,39 @@ static bool hot_sstatus(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	return true;
 }
 
+/*
+ * Writes that mean more than the register; t4 = operand, NULL: no stub.  Which
+ * interrupts a hart with M-mode has is too much for a stub.
+ */
+static const char *write_stub(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
+{
+	if (vcpu->cpu->priv != UMBRA_PRIV_S)
+		return NULL;
+	switch (insn->csr) {
+	case VCSR_SIE:
+		if (vcpu->m)
+			return NULL;
+		if (insn->op == UMBRA_OP_CSRRW || insn->op == UMBRA_OP_CSRRWI)
+			return umbra_sw_sie_swap;
+		if (insn->op == UMBRA_OP_CSRRS || insn->op == UMBRA_OP_CSRRSI)
+			return umbra_sw_sie_or;
+		return umbra_sw_sie_andn;
+	case VCSR_STIMECMP:
+		if (insn->op == UMBRA_OP_CSRRW && vcpu->feat.sstc && !vcpu->m)
+			return umbra_sw_stimecmp;
+		return NULL;
+	case VCSR_SATP:
+		if (insn->op == UMBRA_OP_CSRRW && !insn->rd)
+			return umbra_sw_satp_write;
+		return NULL;
+	}
+	return NULL;
+}
+
 static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		    struct umbra_hot *hot)
 {
+	const char *stub;
 	u64 writable;
 
 	if (!umbra_csr_legal(vcpu, insn->csr, !is_read(insn)))
@@ -326,7 +375,14 @@ static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		hot->imm = writable;
 		return true;
 	}
-	return false;
+	stub = write_stub(vcpu, insn);
+	if (!stub)
+		return false;
+	hot->first = is_imm(insn) ? sw_va(vcpu, umbra_sw_imm) :
+		     stub_rs(vcpu, insn->rs1);
+	hot->op = sw_va(vcpu, stub);
+	hot->imm = insn->rs1;
+	return true;
 }
 
 static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
@@ -347,8 +403,61 @@ static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	case UMBRA_OP_MRET:
 		hot->first = sw_va(vcpu, umbra_sw_mret);
 		return vcpu->cpu->priv == UMBRA_PRIV_M;
+	case UMBRA_OP_WFI:
+		hot->first = sw_va(vcpu, umbra_sw_wfi);
+		return vcpu->cpu->priv == UMBRA_PRIV_S && !vcpu->m;
+	case UMBRA_OP_SINVAL_VMA:
+		if (!vcpu->feat.svinval)
+			return false;
+		fallthrough;
+	case UMBRA_OP_SFENCE_VMA:
+		hot->first = sw_va(vcpu, umbra_sw_sfence);
+		hot->slot = insn->rs1;
+		hot->imm = insn->rs2;
+		return vcpu->cpu->priv == UMBRA_PRIV_S &&
+		       !(vcpu->m && (vcpu->m->mstatus & V_TVM));
 	}
 	return false;
+}
+
+static struct umbra_hot *hot_place(struct umbra_vcpu *vcpu, u64 tag, bool other)
+{
+	u64 index = (tag >> 1) & (UMBRA_HOT_ENTRIES - 1);
+
+	return &vcpu->hot[other ? index ^ (UMBRA_HOT_ENTRIES / 2) : index];
+}
+
+static struct umbra_hot *hot_find(struct umbra_vcpu *vcpu, u64 tag)
+{
+	for (int other = 0; other < 2; other++)
+		if (hot_place(vcpu, tag, other)->tag == tag)
+			return hot_place(vcpu, tag, other);
+	return NULL;
+}
+
+/*
+ * Runs of privileged instructions are answered in one trap: each entry names
+ * the next one's, within a page, which is as far as one translation goes.
+ * Whoever replaces an entry cuts the run before it.
+ */
+static void hot_chain(struct umbra_vcpu *vcpu, u64 pc, struct umbra_hot *hot)
+{
+	struct umbra_hot *before = hot_find(vcpu, hot->tag - 4);
+	struct umbra_hot *after = hot_find(vcpu, hot->tag + 4);
+	u64 table = vcpu->sw->base_va;
+
+	if (before && offset_in_page(pc) >= 4)
+		before->next = table + ((u64)(hot - vcpu->hot) << HOT_SHIFT);
+	if (after && offset_in_page(pc) + 8 <= PAGE_SIZE)
+		hot->next = table + ((u64)(after - vcpu->hot) << HOT_SHIFT);
+}
+
+static void hot_unchain(struct umbra_vcpu *vcpu, const struct umbra_hot *hot)
+{
+	struct umbra_hot *before = hot->tag ? hot_find(vcpu, hot->tag - 4) : NULL;
+
+	if (before)
+		before->next = 0;
 }
 
 void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
@@ -356,9 +465,7 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 {
 	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
 	u64 salt = machine ? vcpu->sw->salt_m : vcpu->sw->salt_s;
-	struct umbra_hot hot = {};
-	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
-	u64 other = index ^ (UMBRA_HOT_ENTRIES / 2);
+	struct umbra_hot hot = {}, *place, *other;
 
 	/* The stubs trust their entries: nothing privileged in U-mode. */
 	if (vcpu->cpu->priv == UMBRA_PRIV_U || !salt)
@@ -367,9 +474,13 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 		return;
 	hot.tag = pc ^ salt;
 	/* Two places; when both are taken they take turns. */
-	if (vcpu->hot[index].tag && vcpu->hot[index].tag != hot.tag &&
-	    (!vcpu->hot[other].tag || vcpu->hot_turn++ % 2))
-		index = other;
-	vcpu->hot[index] = hot;
+	place = hot_place(vcpu, hot.tag, false);
+	other = hot_place(vcpu, hot.tag, true);
+	if (place->tag && place->tag != hot.tag &&
+	    (!other->tag || other->tag == hot.tag || vcpu->hot_turn++ % 2))
+		place = other;
+	hot_unchain(vcpu, place);
+	*place = hot;
+	hot_chain(vcpu, pc, place);
 	umbra_count(vcpu, UMBRA_STAT_HOT_LEARN);
 }

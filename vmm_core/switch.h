@@ -32,7 +32,8 @@ struct umbra_hot {
 	u64 rd;
 	u64 slot;	/* CSR's offset from the base register */
 	u64 imm;	/* immediate operand, or mask for the value written */
-	u64 pad[2];
+	u64 next;	/* address of the entry of the next instruction, 0: none */
+	u64 pad;
 };
 
 #define UMBRA_HOT_ENTRIES	BIT(HOT_INDEX_BITS)
@@ -78,6 +79,9 @@ struct umbra_switch {
 	u64 envcfg_s;
 	u64 envcfg_m;
 	u64 salt_m;
+	u64 abort_va;
+	u64 sip;		/* pending interrupts, as of the last entry */
+	u64 timer_armed;	/* vcpu->timer_armed, as of the last entry */
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
@@ -85,10 +89,16 @@ struct umbra_vcpu;
 
 /*
  * Placement inside the slot of the root table that the switcher owns: text
- * first, then the per-vCPU page, then the hot table.
+ * first, then the per-vCPU page (the lower half of it is the stack of fast.c),
+ * the hot table, struct umbra_fast, and the heads of the reverse map.  The
+ * rest of the slot is shadow_mmu/fast.h's.
  */
-#define UMBRA_SW_TEXT_PAGES	2
-#define UMBRA_SW_DATA_PAGES	(1 + (UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
+#define UMBRA_SW_TEXT_PAGES	4
+#define UMBRA_SW_HOT_PAGES	((UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
+#define UMBRA_SW_FAST_PAGES	2
+#define UMBRA_SW_RMAP_PAGES	4
+#define UMBRA_SW_DATA_PAGES	(1 + UMBRA_SW_HOT_PAGES + UMBRA_SW_FAST_PAGES + \
+				 UMBRA_SW_RMAP_PAGES)
 #define UMBRA_SW_PAGES		(UMBRA_SW_TEXT_PAGES + UMBRA_SW_DATA_PAGES)
 
 /* Module load and unload: copies the text into pages of its own. */
@@ -109,6 +119,11 @@ void umbra_switch_forget(struct umbra_vcpu *vcpu);
 void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn);
 
+/* shadow_mmu/fast.c: called by the blob, in the guest's address space. */
+u64 umbra_sw_fault(struct umbra_switch *sw);
+u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2);
+u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp);
+
 /* switch_asm.S: the way in, the blob, and the stubs in it. */
 void umbra_switch_enter(struct umbra_switch *sw);
 extern const char umbra_sw_start[], umbra_sw_end[];
@@ -119,5 +134,8 @@ extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
 extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
 extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
 extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_mstatus_read[];
+extern const char umbra_sw_wfi[], umbra_sw_abort[];
+extern const char umbra_sw_sie_or[], umbra_sw_sie_andn[], umbra_sw_sie_swap[];
+extern const char umbra_sw_stimecmp[], umbra_sw_satp_write[], umbra_sw_sfence[];
 
 #endif /* UMBRA_SWITCH_H */

@@ -27,6 +27,8 @@
 #define SPIE		0x20
 #define SIE		0x2
 #define VS		0x600
+#define STI		0x20
+#define IRQ_MASK	0x222
 #define SUM_BIT		18
 #define MXR_BIT		19
 #define MIE		0x8
@@ -166,6 +168,35 @@ umbra_sw_arrive:
 	.endr
 	sret
 
+/* Everything of the guest's that is not saved yet. */
+	.macro save_all
+	.irp n, 1,2,3,4,5,6,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27
+	sd	x\n, SW_GPR(\n)(t6)
+	.endr
+	csrr	t0, sstatus
+	sd	t0, SW_HW_SSTATUS(t6)
+	csrr	t0, sepc
+	sd	t0, SW_PC(t6)
+	csrr	t0, scause
+	sd	t0, SW_EXIT_SCAUSE(t6)
+	csrr	t0, stval
+	sd	t0, SW_EXIT_STVAL(t6)
+	.endm
+
+/*
+ * A function of fast.c; a1 and a2 are its operands.  A fault in there finds
+ * its own way: sw_abort.
+ */
+	.macro call_fast function
+	ld	t0, SW_ABORT_VA(t6)
+	csrw	stvec, t0
+	addi	sp, t6, -SW_SIZE/2
+	addi	sp, sp, -SW_SIZE/2
+	mv	a0, sp
+	call	\function
+	j	sw_fast_done
+	.endm
+
 /* Every trap from the guest. */
 	.balign	4
 	.globl	umbra_sw_trap
@@ -204,9 +235,18 @@ umbra_sw_trap:
 
 sw_not_breakpoint:
 	addi	t4, t5, -8
-	bnez	t4, sw_world_exit
+	beqz	t4, sw_ecall
+	addi	t4, t5, -12			/* 12, 13, 15: page faults */
+	sltiu	t4, t4, 4
+	beqz	t4, sw_world_exit
+	csrr	t4, sstatus
+	andi	t4, t4, SPP
+	bnez	t4, sw_nested
+	save_all
+	call_fast umbra_sw_fault
 
 	/* ecall: from vU it goes to the guest's kernel, from vS to us. */
+sw_ecall:
 	ld	t4, SW_PRIV(t6)
 	bnez	t4, sw_world_exit
 	ld	t2, SW_ROOT_PRIV_S(t6)
@@ -236,12 +276,20 @@ sw_not_breakpoint:
 	sfence.vma
 	j	sw_resume
 
-/* The instruction is done: go on behind it. */
+/*
+ * The instruction is done: go on behind it.  If a site that is hot stands
+ * there, too, do not wait for the guest to trap on it.
+ */
 	.balign	4
 sw_advance:
+	ld	t3, HOT_NEXT(t5)
 	csrr	t4, sepc
 	addi	t4, t4, 4
 	csrw	sepc, t4
+	beqz	t3, sw_resume
+	mv	t5, t3
+	ld	t3, HOT_FIRST(t5)
+	jr	t3
 sw_resume:
 	ld	t2, SW_GPR(7)(t6)
 	ld	t3, SW_GPR(28)(t6)
@@ -256,16 +304,7 @@ sw_world_exit:
 	csrr	t4, sstatus
 	andi	t3, t4, SPP
 	bnez	t3, sw_nested
-	sd	t4, SW_HW_SSTATUS(t6)
-	.irp	n, 1,2,3,4,5,6,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27
-	sd	x\n, SW_GPR(\n)(t6)
-	.endr
-	csrr	t0, sepc
-	sd	t0, SW_PC(t6)
-	csrr	t0, scause
-	sd	t0, SW_EXIT_SCAUSE(t6)
-	csrr	t0, stval
-	sd	t0, SW_EXIT_STVAL(t6)
+	save_all
 sw_leave:
 	ld	s2, SW_HOST_STVEC(t6)
 	ld	s3, SW_HOST_SSTATUS(t6)
@@ -279,6 +318,42 @@ sw_leave:
 	csrw	satp, t1
 	sfence.vma
 1:	j	1b
+
+/* fast.c returned; it kept the registers that a function has to keep. */
+	.balign	4
+sw_fast_done:
+	csrr	t6, sscratch
+	bnez	a0, sw_leave
+	ld	t0, SW_TRAP_VA(t6)
+	csrw	stvec, t0
+	.irp	n, 1,2,5,6,7,10,11,12,13,14,15,16,17,28,29,30,31
+	ld	x\n, SW_GPR(\n)(t6)
+	.endr
+	sret
+
+/*
+ * A trap in fast.c.  It reads guest memory through page-table entries that
+ * another hart may just have set or cleared: then the run loop does what it
+ * was about to do.  Anything else is a bug of ours.
+ */
+	.balign	4
+	.globl	umbra_sw_abort
+umbra_sw_abort:
+	csrr	t6, sscratch
+	lui	t5, FAST_OFFSET >> 12
+	add	t5, t5, t6
+	lw	t4, FAST_PROBING(t5)
+	beqz	t4, sw_nested
+	sw	zero, FAST_PROBING(t5)
+	lw	t4, FAST_HOLDING(t5)
+	beqz	t4, 1f
+	sw	zero, FAST_HOLDING(t5)
+	fence	rw, w
+	sw	zero, FAST_BUSY(t5)
+1:	ld	t4, FAST_ABORTS(t5)
+	addi	t4, t4, 1
+	sd	t4, FAST_ABORTS(t5)
+	j	sw_leave
 
 /* A fault in the switcher itself: a bug of ours.  The VM ends, not the host. */
 sw_nested:
@@ -532,6 +607,74 @@ umbra_sw_mret:
 	sc.d	zero, zero, (t4)
 	j	sw_resume
 
+/* wfi: with something pending it is over at once */
+	.globl	umbra_sw_wfi
+umbra_sw_wfi:
+	ld	t2, SW_IRQ_PENDING(t6)
+	beqz	t2, sw_world_exit
+	j	sw_advance
+
+/* csrrs, csrrc and csrrw rd, sie, t4 */
+	.globl	umbra_sw_sie_or
+umbra_sw_sie_or:
+	ld	t3, SW_SIE(t6)
+	or	t4, t4, t3
+	j	sw_sie_commit
+
+	.globl	umbra_sw_sie_andn
+umbra_sw_sie_andn:
+	ld	t3, SW_SIE(t6)
+	not	t4, t4
+	and	t4, t4, t3
+	j	sw_sie_commit
+
+	.globl	umbra_sw_sie_swap
+umbra_sw_sie_swap:
+	ld	t3, SW_SIE(t6)
+sw_sie_commit:
+	andi	t4, t4, IRQ_MASK
+	ld	t2, SW_SIP(t6)
+	and	t2, t2, t4
+	beqz	t2, 1f
+	ld	t2, SW_SSTATUS(t6)
+	andi	t2, t2, SIE
+	bnez	t2, sw_world_exit		/* it has to be delivered */
+	ld	t2, SW_SIP(t6)
+	and	t2, t2, t4
+1:	sd	t2, SW_IRQ_PENDING(t6)
+	sd	t4, SW_SIE(t6)
+	finish_rd
+
+/*
+ * csrrw rd, stimecmp, t4: later than what the host's timer stands for.  It
+ * will go off early, and the run loop looks again.
+ */
+	.globl	umbra_sw_stimecmp
+umbra_sw_stimecmp:
+	ld	t2, SW_SIP(t6)
+	andi	t2, t2, STI
+	bnez	t2, sw_world_exit
+	ld	t2, SW_TIMER_ARMED(t6)
+	bltu	t4, t2, sw_world_exit
+	ld	t3, SW_STIMECMP(t6)
+	sd	t4, SW_STIMECMP(t6)
+	finish_rd
+
+/* csrw satp, t4 */
+	.globl	umbra_sw_satp_write
+umbra_sw_satp_write:
+	save_all
+	mv	a1, t4
+	call_fast umbra_sw_satp
+
+/* sfence.vma, sinval.vma: the numbers of their registers are in the entry */
+	.globl	umbra_sw_sfence
+umbra_sw_sfence:
+	save_all
+	ld	a1, HOT_SLOT(t5)
+	ld	a2, HOT_IMM(t5)
+	call_fast umbra_sw_fence
+
 /*
  * Register stubs, 1 << SW_STUB_SHIFT bytes each.  Registers that are spilled
  * while the switcher runs are read and written in gpr[].
@@ -571,6 +714,4 @@ umbra_sw_rd:
 	j	sw_advance
 	.endr
 
-	.globl	umbra_sw_end
-umbra_sw_end:
 	.option	pop

@@ -20,6 +20,8 @@
 #define SW_SEPC			(288 - SW_SIZE)
 #define SW_SCAUSE		(296 - SW_SIZE)
 #define SW_STVAL		(304 - SW_SIZE)
+#define SW_SIE			(320 - SW_SIZE)
+#define SW_STIMECMP		(360 - SW_SIZE)
 #define SW_PRIV			(368 - SW_SIZE)
 
 /* struct umbra_switch proper */
@@ -57,11 +59,21 @@
 #define SW_ENVCFG_U		(624 - SW_SIZE)
 #define SW_ENVCFG_S		(632 - SW_SIZE)
 #define SW_ENVCFG_M		(640 - SW_SIZE)
+#define SW_ABORT_VA		(656 - SW_SIZE)
+#define SW_SIP			(664 - SW_SIZE)
+#define SW_TIMER_ARMED		(672 - SW_SIZE)
 
 /* struct umbra_machine: a place of its own, so that what is above can grow */
 #define SW_MACHINE_ALIGN	1024
 #define SW_M_STATUS		(SW_MACHINE_ALIGN - SW_SIZE)
 #define SW_M_EPC		(SW_MACHINE_ALIGN + 24 - SW_SIZE)
+
+/* struct umbra_fast (shadow_mmu/fast.h), behind the hot table */
+#define FAST_OFFSET		0x10000
+#define FAST_BUSY		0
+#define FAST_PROBING		4
+#define FAST_HOLDING		8
+#define FAST_ABORTS		16
 
 /* struct umbra_hot, one entry of the hot table */
 #define HOT_TAG			0
@@ -70,6 +82,7 @@
 #define HOT_RD			24
 #define HOT_SLOT		32
 #define HOT_IMM			40
+#define HOT_NEXT		48
 #define HOT_SHIFT		6	/* log2 of its size */
 #define HOT_INDEX_BITS		10	/* log2 of the number of entries */
 

@@ -368,5 +368,7 @@ int umbra_vcpu_create(struct umbra_vm *vm, u32 id)
 	vm->vcpu_list[vm->nr_vcpus] = vcpu;
 	smp_store_release(&vm->vcpus[id], vcpu);	/* umbra_vm_vcpu() */
 	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1); /* the loops over vcpu_list */
+	/* What became known since it was made. */
+	umbra_known_map(vcpu);
 	return fd;
 }

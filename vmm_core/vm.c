@@ -73,8 +73,8 @@ void umbra_vm_note_aliases(struct umbra_vm *vm, unsigned long hva,
 }
 
 /*
- * Under memory pressure shadow tables go: they are a cache.  Two pages each,
- * table and snapshot.
+ * Under memory pressure shadow tables go: they are a cache.  Three pages each:
+ * table, snapshot, bookkeeping.
  */
 static unsigned long shrink_count(struct shrinker *shrink,
 				  struct shrink_control *sc)
@@ -86,7 +86,7 @@ static unsigned long shrink_count(struct shrinker *shrink,
 		return 0;
 	list_for_each_entry(vm, &umbra_vms, link)
 		for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
-			nr += 2 * READ_ONCE(vm->vcpu_list[i]->mmu.nr_pages);
+			nr += 3 * READ_ONCE(vm->vcpu_list[i]->mmu.nr_pages);
 	mutex_unlock(&umbra_vms_lock);
 	return nr;
 }
@@ -105,7 +105,7 @@ static unsigned long shrink_scan(struct shrinker *shrink,
 		     nr < sc->nr_to_scan; i++) {
 			struct umbra_vcpu *vcpu = vm->vcpu_list[i];
 
-			nr += 2 * READ_ONCE(vcpu->mmu.nr_pages);
+			nr += 3 * READ_ONCE(vcpu->mmu.nr_pages);
 			umbra_vcpu_request(vcpu, UMBRA_REQ_MMU_RESET);
 		}
 	}
@@ -184,6 +184,8 @@ static void vm_destroy(struct umbra_vm *vm)
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		umbra_vcpu_destroy(vm->vcpu_list[i]);
 	umbra_memslots_free(vm);
+	umbra_known_free(vm);
+	free_page((unsigned long)vm->page);
 	kfree(rcu_dereference_protected(vm->windows, true));
 	cleanup_srcu_struct(&vm->slots_srcu);
 	mmdrop(vm->mm);
@@ -203,14 +205,21 @@ static struct umbra_vm *vm_alloc(void)
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
+	vm->page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vm->page) {
+		kvfree(vm);
+		return ERR_PTR(-ENOMEM);
+	}
 	ret = init_srcu_struct(&vm->slots_srcu);
 	if (ret) {
+		free_page((unsigned long)vm->page);
 		kvfree(vm);
 		return ERR_PTR(ret);
 	}
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->mn_lock);
+	spin_lock_init(&vm->known_lock);
 	spin_lock_init(&vm->event_lock);
 	umbra_sites_init(&vm->sites);
 	mmgrab(current->mm);
@@ -232,6 +241,7 @@ static struct umbra_vm *vm_alloc(void)
 fail:
 	mmdrop(vm->mm);
 	cleanup_srcu_struct(&vm->slots_srcu);
+	free_page((unsigned long)vm->page);
 	kvfree(vm);
 	return ERR_PTR(ret);
 }

@@ -88,6 +88,13 @@ enum umbra_stat {
 	UMBRA_STAT_MMU_RESET,
 	UMBRA_STAT_MOVES,
 	UMBRA_STAT_HALT,
+	/* From here on: counted in the switcher (struct umbra_fast). */
+	UMBRA_STAT_FAST_FILL,
+	UMBRA_STAT_FAST_SPURIOUS,
+	UMBRA_STAT_FAST_REFLECT,
+	UMBRA_STAT_FAST_FENCE,
+	UMBRA_STAT_FAST_SATP,
+	UMBRA_STAT_FAST_ABORT,
 	UMBRA_STAT_NR
 };
 
@@ -243,9 +250,11 @@ struct umbra_vm {
 	struct umbra_windows __rcu *windows;
 
 	struct mmu_notifier mn;
-	spinlock_t mn_lock;		/* mn_active, mn_seq */
-	unsigned long mn_active;
+	spinlock_t mn_lock;		/* page->frozen, mn_seq */
 	unsigned long mn_seq;
+	struct umbra_vm_page *page;	/* what switchers see of the VM */
+	spinlock_t known_lock;		/* linking of @known into vCPUs' tables */
+	struct umbra_known_gib *known[UMBRA_KNOWN_GIB];	/* see known.c */
 
 	struct umbra_sites sites;
 	struct umbra_bus *bus;

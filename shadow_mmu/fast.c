@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast half of the shadow MMU: page faults, fences and satp writes that
+ * are answered without leaving the guest's address space.
+ *
+ * This code is part of the switcher: it is copied into pages that every shadow
+ * table maps, runs there in S-mode with interrupts off, on a stack of 2 KiB,
+ * and refers to nothing outside the switcher (the build checks that).  It is
+ * called by switch_asm.S after all registers of the guest have been saved,
+ * and either completes what the guest did (SW_RESUME) or changes nothing and
+ * leaves it to the run loop (SW_LEAVE): fault.c, fence.c and shadow.c are the
+ * reference for all of it, and do what is not simple.
+ *
+ * What makes it sound is the same as there: a leaf is filled only while
+ * nobody takes mappings away (umbra_vm_page.frozen), under busy, which whoever
+ * clears leaves takes too; and the known table names a host page only until
+ * the MMU notifier for it has passed.
+ */
+#include "../vmm_core/switch.h"
+#include "fast.h"
+
+#define SW_RESUME	0
+#define SW_LEAVE	1
+
+#define __switcher	__attribute__((__section__(".umbra.switcher"), __used__, \
+				       __noinline__))
+
+#define csr_set_to(csr, val) \
+	asm volatile("csrw " #csr ", %0" : : "r"((u64)(val)) : "memory")
+
+static inline struct umbra_fast *fast_of(struct umbra_switch *sw)
+{
+	return (void *)sw + SW_SIZE + FAST_OFFSET;
+}
+
+static inline u64 *spt_at(const struct umbra_fast *f, u32 id)
+{
+	return (u64 *)(f->win + ((u64)id << UMBRA_WIN_SHIFT));
+}
+
+static inline u64 *gpt_at(const struct umbra_fast *f, u32 id)
+{
+	return (u64 *)(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_GPT);
+}
+
+static inline struct shadow_page *page_at(const struct umbra_fast *f, u32 id)
+{
+	return (void *)(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_SP);
+}
+
+static inline bool fast_trylock(struct umbra_fast *f)
+{
+	u32 was;
+
+	asm volatile("amoswap.w.aq %0, %2, %1"
+		     : "=r"(was), "+A"(f->busy) : "r"(1) : "memory");
+	if (!was)
+		f->holding = 1;
+	return !was;
+}
+
+static inline void fast_unlock(struct umbra_fast *f)
+{
+	f->holding = 0;
+	asm volatile("amoswap.w.rl zero, zero, %0" : "+A"(f->busy) : : "memory");
+}
+
+static inline void fence_va(u64 va)
+{
+	asm volatile("sfence.vma %0, zero" : : "r"(va) : "memory");
+}
+
+static inline bool frozen(const struct umbra_fast *f)
+{
+	return *(volatile u64 *)&((struct umbra_vm_page *)f->vm)->frozen;
+}
+
+/* The known PTE of a guest frame, or 0. */
+static inline u64 known_pte(const struct umbra_fast *f, u64 gfn)
+{
+	u64 n = gfn - UMBRA_KNOWN_BASE;
+
+	if (n >= f->known_nr || gfn - f->hole_gfn < f->hole_nr)
+		return 0;
+	return ((volatile u64 *)f->known)[n];
+}
+
+/* Entry @idx of the guest's table in frame @gfn: false if it is not at hand. */
+static inline bool read_gpte(struct umbra_fast *f, u64 gfn, unsigned int idx,
+			     u64 *pte)
+{
+	u64 at = f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12) + 8 * idx;
+
+	if (!known_pte(f, gfn))
+		return false;
+	*pte = *(volatile u64 *)at;
+	return true;
+}
+
+/* May a fault be undone by leaving (see umbra_fast.probing)? */
+static inline void set_probing(struct umbra_fast *f, u32 on)
+{
+	*(volatile u32 *)&f->probing = on;
+}
+
+static inline bool is_leaf(u64 pte)
+{
+	return pte & (V_PTE_R | V_PTE_W | V_PTE_X);
+}
+
+/* --- traps into the guest's kernel ----------------------------------------------- */
+
+/* As umbra_cpu_trap(), and on with it. */
+static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
+{
+	struct umbra_cpu *cpu = &sw->cpu;
+	u64 status = cpu->sstatus & ~(V_SPP | V_SPIE | V_SIE);
+
+	if (!sw->root_priv_s || !fast_of(sw)->reflect)
+		return SW_LEAVE;
+	set_probing(fast_of(sw), 0);
+	fast_of(sw)->reflects++;
+	if (cpu->sstatus & V_SIE)
+		status |= V_SPIE;
+	cpu->sepc = cpu->pc;
+	cpu->scause = cause;
+	cpu->stval = tval;
+	csr_set_to(sepc, cpu->stvec & ~3UL);
+	if (cpu->priv == UMBRA_PRIV_S) {
+		cpu->sstatus = status | V_SPP;
+		return SW_RESUME;
+	}
+	cpu->sstatus = status;
+	cpu->priv = UMBRA_PRIV_S;
+	sw->salt = sw->salt_s;
+	if (sw->envcfg_flip)
+		csr_set_to(0x10a, sw->envcfg_s);
+	csr_set_to(satp, sw->root_priv_s);
+	asm volatile("sfence.vma" : : : "memory");
+	return SW_RESUME;
+}
+
+/* --- page faults -------------------------------------------------------------------- */
+
+/* What the leaf to be made is made from. */
+struct fast_leaf {
+	u32 id;			/* shadow page */
+	unsigned int idx;
+	u64 gfn;
+	u64 gpte;		/* 0 in a DIRECT page */
+	u64 perm;
+};
+
+/* Take entry @idx, a leaf, out of the chain of its frame. */
+static inline void rmap_del(struct umbra_fast *f, u32 id, unsigned int idx,
+			    u64 gfn)
+{
+	u32 *link = (u32 *)f->rmap + umbra_rmap_hash(gfn, 0);
+	u32 me = id * 512 + idx + 1;
+	struct shadow_page *sp = page_at(f, id);
+
+	while (*link && *link != me)
+		link = &page_at(f, (*link - 1) / 512)->next[(*link - 1) % 512];
+	if (*link)
+		*link = sp->next[idx];
+}
+
+static inline void rmap_add(struct umbra_fast *f, u32 id, unsigned int idx,
+			    u64 gfn)
+{
+	u32 *head = (u32 *)f->rmap + umbra_rmap_hash(gfn, 0);
+
+	page_at(f, id)->next[idx] = *head;
+	*head = id * 512 + idx + 1;
+}
+
+/* busy is held. */
+static inline bool fill_locked(struct umbra_fast *f, const struct fast_leaf *leaf,
+			       u64 want)
+{
+	struct shadow_page *sp = page_at(f, leaf->id);
+	u64 *spt = spt_at(f, leaf->id), *gpt = gpt_at(f, leaf->id);
+	unsigned int idx = leaf->idx;
+	u64 known, perm = leaf->perm, spte;
+	bool chained = false;
+
+	if (frozen(f))
+		return false;
+	known = known_pte(f, leaf->gfn);
+	if (!known)
+		return false;
+	if (!(known & UMBRA_KNOWN_W))
+		perm &= ~V_PTE_W;
+	if (!(perm & want))
+		return false;
+	spte = (known & ~(UMBRA_KNOWN_W | V_PTE_R)) | V_PTE_U | perm;
+	if (perm & V_PTE_W)
+		spte |= V_PTE_D;
+
+	if (shadow_used(sp, idx)) {
+		u64 old = spt[idx];
+
+		/* A link; or text, which the hot table may know. */
+		if (!is_leaf(old) || ((old & V_PTE_X) &&
+				      ((old ^ spte) & V_PTE_PPN)))
+			return false;
+		if (sp->gpt && ((gpt[idx] ^ leaf->gpte) & V_PTE_PPN)) {
+			set_probing(f, 0);
+			rmap_del(f, leaf->id, idx,
+				 (gpt[idx] & V_PTE_PPN) >> V_PTE_PPN_SHIFT);
+		} else {
+			chained = true;
+		}
+	}
+	set_probing(f, 0);
+	if (sp->gpt)
+		gpt[idx] = leaf->gpte;
+	sp->used[idx / 64] |= 1UL << (idx % 64);
+	*(volatile u64 *)&spt[idx] = spte;
+	if (!chained)
+		rmap_add(f, leaf->id, idx, leaf->gfn);
+	return true;
+}
+
+/*
+ * Does the guest's leaf @pte permit the access (steps 5 to 7 of the walk)?
+ * 1: yes, 0: no, -1: A or D has to be set, which is not done here.
+ */
+static inline int gpte_permits(u64 pte, u8 view, u64 want)
+{
+	if (view == UMBRA_VIEW_U) {
+		if (!(pte & V_PTE_U))
+			return 0;
+	} else if (pte & V_PTE_U) {
+		if (view != UMBRA_VIEW_SUM || want == V_PTE_X)
+			return 0;
+	}
+	if (!(pte & want))
+		return 0;
+	if (!(pte & V_PTE_A) || (want == V_PTE_W && !(pte & V_PTE_D)))
+		return -1;
+	return 1;
+}
+
+/*
+ * U-mode or S-mode met a page fault.  sw->exit_* and cpu->pc tell which.
+ */
+__switcher u64 umbra_sw_fault(struct umbra_switch *sw)
+{
+	struct umbra_fast *f = fast_of(sw);
+	u64 va = sw->exit_stval, cause = sw->exit_scause;
+	struct fast_leaf leaf = {};
+	struct umbra_space *space;
+	struct shadow_page *sp;
+	u64 want, entry;
+	int level, ok;
+	u8 view;
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE || sw->cpu.priv == UMBRA_PRIV_M)
+		return SW_LEAVE;
+	space = &f->spaces[f->now];
+	level = f->levels - 1;
+	if (space->mxr || !umbra_va_canonical(va, level))
+		return SW_LEAVE;
+	want = cause == V_EXC_LOAD_PAGE ? V_PTE_R :
+	       cause == V_EXC_STORE_PAGE ? V_PTE_W : V_PTE_X;
+	view = sw->cpu.priv == UMBRA_PRIV_U ? UMBRA_VIEW_U :
+	       sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
+	leaf.id = space->root[view];
+
+	/* Down the shadow, as far as it goes. */
+	for (;; level--) {
+		sp = page_at(f, leaf.id);
+		leaf.idx = umbra_va_index(va, level);
+		entry = shadow_used(sp, leaf.idx) ?
+			spt_at(f, leaf.id)[leaf.idx] : 0;
+		if (!(entry & V_PTE_V) || is_leaf(entry))
+			break;
+		leaf.id = sp->next[leaf.idx];
+	}
+	if ((entry & V_PTE_V) && (entry & want)) {
+		f->spurious++;
+		fence_va(va);
+		return SW_RESUME;
+	}
+
+	if (sp->role.kind == SHADOW_DIRECT) {
+		leaf.gfn = sp->role.key + leaf.idx;
+		leaf.perm = sp->role.access;
+		if (level || !(leaf.perm & want))
+			return SW_LEAVE;
+	} else {
+		if (sp->role.kind != SHADOW_TABLE ||
+		    !read_gpte(f, sp->role.key, leaf.idx, &leaf.gpte))
+			return SW_LEAVE;
+		if (!(leaf.gpte & V_PTE_V))
+			return reflect(sw, cause, va);
+		/* What is odd or large is for fault.c. */
+		if (level || !is_leaf(leaf.gpte) ||
+		    (leaf.gpte & V_PTE_RESERVED) ||
+		    (leaf.gpte & (V_PTE_R | V_PTE_W)) == V_PTE_W)
+			return SW_LEAVE;
+		ok = gpte_permits(leaf.gpte, view, want);
+		if (ok < 0)
+			return SW_LEAVE;
+		if (!ok)
+			return reflect(sw, cause, va);
+		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
+		leaf.perm = leaf.gpte & (V_PTE_R | V_PTE_W | V_PTE_X);
+		if (!(leaf.gpte & V_PTE_D))
+			leaf.perm &= ~V_PTE_W;
+		if (view == UMBRA_VIEW_SUM && (leaf.gpte & V_PTE_U))
+			leaf.perm &= ~V_PTE_X;
+	}
+	if (!fast_trylock(f))
+		return SW_LEAVE;
+	ok = fill_locked(f, &leaf, want);
+	fast_unlock(f);
+	if (!ok)
+		return SW_LEAVE;
+	f->fills++;
+	fence_va(va);
+	return SW_RESUME;
+}
+
+/* --- fences ---------------------------------------------------------------------------- */
+
+/*
+ * Compare the path to @va under one root with the guest's tables; busy is
+ * held.  False: this is not simple.
+ */
+static inline bool fence_root(struct umbra_fast *f, u32 id, u64 va)
+{
+	for (int level = f->levels - 1;; level--) {
+		struct shadow_page *sp = page_at(f, id);
+		unsigned int idx = umbra_va_index(va, level);
+		u64 *spt = spt_at(f, id);
+		u64 entry = spt[idx], now;
+
+		if (!shadow_used(sp, idx) || !(entry & V_PTE_V))
+			return true;
+		if (sp->gpt) {
+			if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &now))
+				return false;
+			if (now != gpt_at(f, id)[idx]) {
+				if (!is_leaf(entry) || (entry & V_PTE_X))
+					return false;
+				*(volatile u64 *)&spt[idx] = entry & ~V_PTE_V;
+				return true;
+			}
+		}
+		if (is_leaf(entry))
+			return true;
+		id = sp->next[idx];
+	}
+}
+
+static inline bool fence_space(struct umbra_fast *f, struct umbra_space *space,
+			       u64 va)
+{
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view] && !fence_root(f, space->root[view], va))
+			return false;
+	return true;
+}
+
+/* Bring a space up to date with the log; busy is held. */
+static inline bool replay(struct umbra_fast *f, struct umbra_space *space)
+{
+	if (f->log_nr - space->seen > UMBRA_FENCE_LOG)
+		return false;
+	for (; space->seen != f->log_nr; space->seen++) {
+		struct umbra_logged_fence *fence =
+			&f->log[space->seen % UMBRA_FENCE_LOG];
+
+		if (!umbra_fence_hits(fence, space->satp))
+			continue;
+		if (fence->all_va || !fence_space(f, space, fence->va))
+			return false;
+	}
+	return true;
+}
+
+static inline void done(struct umbra_switch *sw)
+{
+	csr_set_to(sepc, sw->cpu.pc + 4);
+}
+
+/*
+ * sfence.vma or sinval.vma: @rs1 and @rs2 are register numbers.
+ */
+__switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
+{
+	struct umbra_fast *f = fast_of(sw);
+	u64 va = sw->cpu.gpr[rs1];
+	u64 asid = sw->cpu.gpr[rs2] & V_SATP_ASID_MASK;
+	struct umbra_logged_fence *fence;
+	struct umbra_space *space;
+	bool ok = true;
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE)
+		return SW_LEAVE;
+	space = &f->spaces[f->now];
+	fence = &f->log[f->log_nr % UMBRA_FENCE_LOG];
+	fence->va = va;
+	fence->asid = asid;
+	fence->all_va = !rs1;
+	fence->all_asid = !rs2;
+	if (umbra_fence_hits(fence, space->satp)) {
+		if (!rs1 || !fast_trylock(f))
+			return SW_LEAVE;
+		ok = fence_space(f, space, va);
+		fast_unlock(f);
+	}
+	if (!ok)
+		return SW_LEAVE;
+	f->log_nr++;
+	f->fences++;
+	if (rs1)
+		fence_va(va);
+	done(sw);
+	return SW_RESUME;
+}
+
+/* --- satp --------------------------------------------------------------------------------- */
+
+/* csrw satp: to another space that is at hand. */
+__switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
+{
+	struct umbra_fast *f = fast_of(sw);
+	unsigned int i = f->hint[umbra_space_hint(satp)];
+	struct umbra_space *space;
+	bool ok;
+	u64 hw;
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE || i >= UMBRA_SPACES)
+		return SW_LEAVE;
+	space = &f->spaces[i];
+	if (space->satp != satp || !satp || space->mxr ||
+	    f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
+		return SW_LEAVE;
+	hw = space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
+	if (!hw)
+		return SW_LEAVE;
+	if (i != f->now) {
+		if (!fast_trylock(f))
+			return SW_LEAVE;
+		ok = replay(f, space);
+		fast_unlock(f);
+		if (!ok)
+			return SW_LEAVE;
+		f->spaces[f->now].seen = f->log_nr;
+		f->now = i;
+	}
+	set_probing(f, 0);
+	space->used = ++f->clock;
+	f->satps++;
+	sw->root_u = space->hw[UMBRA_VIEW_U];
+	sw->root_s = space->hw[UMBRA_VIEW_S];
+	sw->root_sum = space->hw[UMBRA_VIEW_SUM];
+	/* 0: ecalls are not for S-mode. */
+	if (sw->root_priv_s)
+		sw->root_priv_s = hw;
+	sw->salt_s = space->salt_s;
+	sw->salt_u = space->salt_u;
+	sw->salt = space->salt_s;
+	sw->cpu.satp = satp;
+	csr_set_to(satp, hw);
+	asm volatile("sfence.vma" : : : "memory");
+	done(sw);
+	return SW_RESUME;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The part of the shadow MMU that the switcher can reach: what fast.c, which
+ * runs in the guest's address space, shares with the rest.
+ *
+ * The slot of the root table that the switcher owns holds, besides its text
+ * and the per-vCPU pages (switch.h):
+ *
+ *	window		each shadow page of this vCPU, by id: table, snapshot of
+ *			the guest's entries, bookkeeping
+ *	known		one PTE per guest frame: the host page behind it, where
+ *			vmm_core knows it (struct umbra_known)
+ *	guest window	the same PTEs used as page table: guest memory, read
+ *			only, so that guest tables can be read
+ *
+ * All of it is supervisor-only, as the switcher itself.  fast.c includes no
+ * header of Linux that may bring code with it: it may refer to nothing
+ * outside the switcher.
+ *
+ * Locking: umbra_fast.busy is the inner half of mmu.lock.  Other threads take
+ * both (umbra_mmu_lock()); the switcher, which cannot wait, takes busy alone
+ * and leaves for the run loop when it is taken.
+ */
+#ifndef UMBRA_FAST_H
+#define UMBRA_FAST_H
+
+#include <linux/types.h>
+
+#include "walk.h"
+
+enum umbra_view {
+	UMBRA_VIEW_U,		/* U-mode: user pages */
+	UMBRA_VIEW_S,		/* S-mode, SUM = 0: supervisor pages */
+	UMBRA_VIEW_SUM,		/* S-mode, SUM = 1: both, user pages without X */
+	UMBRA_VIEWS,		/* those of an address space */
+	UMBRA_VIEW_M = UMBRA_VIEWS,	/* M-mode: physical addresses */
+	UMBRA_VIEW_MPRV,	/* M-mode, MPRV = 1: fetches alone, physical */
+	UMBRA_ALL_VIEWS
+};
+
+/* Set in a shadow role's view beside enum umbra_view while sstatus.MXR is. */
+#define UMBRA_VIEW_MXR		0x80
+
+#define UMBRA_SPACES		32
+#define UMBRA_NO_SPACE		UMBRA_SPACES
+#define UMBRA_SPACE_HINTS	32	/* a power of two */
+#define UMBRA_FENCE_LOG		32	/* a power of two */
+#define UMBRA_RMAP_BITS		12
+#define UMBRA_RMAP_HASH		(1 << UMBRA_RMAP_BITS)
+
+/* Offsets from the start of the switcher's slot. */
+#define UMBRA_WIN_KNOWN		(32UL << 20)
+#define UMBRA_WIN_PAGES		(128UL << 20)
+/* One shadow page in the window: table, snapshot, struct shadow_page. */
+#define UMBRA_WIN_SHIFT		14
+#define UMBRA_WIN_GPT		4096
+#define UMBRA_WIN_SP		8192
+
+/* A known PTE: V, R, A and the frame, for the guest window; and this bit. */
+#define UMBRA_KNOWN_W		0x100UL		/* the guest may write it */
+/* First frame of the table: where the RAM of every known machine begins. */
+#define UMBRA_KNOWN_BASE	0x80000UL
+#define UMBRA_KNOWN_GIB		16
+
+/**
+ * struct umbra_space - a cached guest address space
+ * @satp: guest satp it stands for; 0: satp off
+ * @seen: how far into the log of fences it is up to date; the space in use is
+ *	always up to date, whatever this says
+ * @used: for replacing the least recently used
+ * @hw: hardware satp of each view's root, 0: not made yet
+ * @salt_s: tells its S-mode entries apart in the hot table
+ * @salt_u: the same for U-mode
+ * @root: id of each view's root, valid where @hw is not 0
+ * @mxr: sstatus.MXR
+ */
+struct umbra_space {
+	u64 satp;
+	u64 seen;
+	u64 used;
+	u64 hw[UMBRA_VIEWS];
+	u64 salt_s;
+	u64 salt_u;
+	u32 root[UMBRA_VIEWS];
+	u8 mxr;
+};
+
+/* One sfence.vma. */
+struct umbra_logged_fence {
+	u64 va;
+	u32 asid;
+	u8 all_va;
+	u8 all_asid;
+};
+
+/**
+ * struct umbra_fast - shared between the shadow MMU and fast.c, per vCPU
+ * @busy: inner half of mmu.lock
+ * @probing: fast.c has changed nothing yet: if it faults it just leaves
+ * @holding: fast.c is the holder of @busy
+ * @levels: of the hardware's tables
+ * @aborts: how often there was such a fault
+ * @now: index of the space in use, or UMBRA_NO_SPACE
+ * @reflect: page faults of S- and U-mode are for the guest's S-mode
+ * @hole_gfn: first of the frames that PMP does not leave wholly to S- and U-mode
+ * @hole_nr: how many
+ * @known_nr: frames that the known table covers
+ * @log_nr: fences so far
+ * @clock: for umbra_space.used
+ * @win: addresses in the guest's address space, see above
+ * @fills: and the others: how often fast.c did what, for stats.c
+ */
+struct umbra_fast {
+	u32 busy;
+	u32 probing;
+	u32 holding;
+	u32 levels;
+	u64 aborts;
+	u32 now;
+	u32 reflect;
+	u64 hole_gfn;
+	u64 hole_nr;
+	u64 known_nr;
+	u64 log_nr;
+	u64 clock;
+	u64 win;
+	u64 rmap;
+	u64 vm;
+	u64 known;
+	u64 guest;
+	u64 fills;
+	u64 spurious;
+	u64 reflects;
+	u64 fences;
+	u64 satps;
+	u8 hint[UMBRA_SPACE_HINTS];
+	struct umbra_logged_fence log[UMBRA_FENCE_LOG];
+	struct umbra_space spaces[UMBRA_SPACES];
+};
+
+/**
+ * struct umbra_vm_page - what the vCPUs' switchers need to know of their VM
+ * @frozen: somebody is taking mappings away: nothing may be filled.  Changed
+ *	under vm->mn_lock.
+ */
+struct umbra_vm_page {
+	u64 frozen;
+};
+
+enum shadow_kind {
+	SHADOW_ROOT,	/* hardware root; key = guest satp */
+	SHADOW_GLUE,	/* level above the guest's root; key = guest satp */
+	SHADOW_TABLE,	/* shadows a guest table; key = its gfn */
+	SHADOW_DIRECT,	/* part of a guest superpage, or satp off; key = gfn */
+};
+
+/**
+ * struct shadow_role - what a shadow page stands for; compared whole
+ * @key: see enum shadow_kind
+ * @view: enum umbra_view, and UMBRA_VIEW_MXR
+ * @access: DIRECT: permission bits (V_PTE_R, W, X) of every leaf
+ * @half: upper half of the address space: tells apart the two pages that
+ *	shadow a guest root below a wider hardware root
+ */
+struct shadow_role {
+	u64 key;
+	u8 kind;
+	u8 level;
+	u8 view;
+	u8 access;
+	u8 half;
+};
+
+/**
+ * struct shadow_page - one hardware table; in a page of its own
+ * @spt: what the hardware walks
+ * @gpt: TABLE, and ROOT of the host's own mode: the guest PTE that each used
+ *	entry was made from; else NULL
+ * @node: in the hash of roles
+ * @used: entries in use (the switcher's own is not counted).  One that has V
+ *	clear was taken back by fast.c, and waits to be set again or cleared.
+ * @next: reverse map: next leaf of the same guest frame, per entry; of an
+ *	entry that links: id of the page it links to
+ *
+ * @spt and @gpt are the kernel's addresses of them; fast.c goes by the id.
+ */
+struct shadow_page {
+	struct shadow_role role;
+	u32 id;
+	u64 *spt;
+	u64 *gpt;
+	struct hlist_node node;
+	u64 used[512 / 64];
+	u32 next[512];
+};
+
+static inline bool shadow_used(const struct shadow_page *sp, unsigned int idx)
+{
+	return sp->used[idx / 64] >> (idx % 64) & 1;
+}
+
+/* gfn of the guest table that @role shadows; TABLE and ROOT only. */
+static inline u64 shadow_table_gfn(const struct shadow_role *role)
+{
+	return role->kind == SHADOW_TABLE ? role->key : role->key & V_SATP_PPN;
+}
+
+static inline unsigned int umbra_rmap_hash(u64 gfn, int level)
+{
+	return (gfn ^ ((u64)level << 58)) * 0x61c8864680b583ebULL >>
+	       (64 - UMBRA_RMAP_BITS);
+}
+
+static inline unsigned int umbra_space_hint(u64 satp)
+{
+	return (satp ^ (satp >> V_SATP_ASID_SHIFT)) & (UMBRA_SPACE_HINTS - 1);
+}
+
+static inline u64 umbra_satp_asid(u64 satp)
+{
+	return (satp >> V_SATP_ASID_SHIFT) & V_SATP_ASID_MASK;
+}
+
+static inline bool umbra_fence_hits(const struct umbra_logged_fence *fence,
+				    u64 satp)
+{
+	/* Satp off: nothing of the guest's tables is in there. */
+	return satp && (fence->all_asid || fence->asid == umbra_satp_asid(satp));
+}
+
+#endif /* UMBRA_FAST_H */
