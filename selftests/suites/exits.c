@@ -573,9 +573,12 @@ GUEST(count,
       "	sd	a1, 0(a0)\n"
       "	j	1b\n");
 
+/* And again and again: on a slow machine the first may come before KVM_RUN. */
 static void alarm_us(unsigned int us)
 {
-	struct itimerval it = { .it_value.tv_usec = us };
+	struct itimerval it = {
+		.it_value.tv_usec = us, .it_interval.tv_usec = 200000,
+	};
 	struct sigaction sa = { .sa_handler = on_kick };
 
 	sigaction(SIGALRM, &sa, NULL);
