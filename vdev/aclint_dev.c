@@ -17,7 +17,7 @@
 #include <linux/spinlock.h>
 
 #include "aclint.h"
-#include "compat.h"
+#include "../vmm_core/compat.h"
 #include "device.h"
 
 /* The least that a timer is set to; more often no host takes interrupts. */

@@ -12,7 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
-#include "compat.h"
+#include "../vmm_core/compat.h"
 #include "device.h"
 #include "goldfish_rtc.h"
 

@@ -31,7 +31,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-#include "compat.h"
+#include "../vmm_core/compat.h"
 #include "device.h"
 #include "uart16550.h"
 

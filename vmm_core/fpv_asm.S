@@ -10,6 +10,9 @@
 #define FS_DIRTY	0x6000
 #define VS_DIRTY	0x600
 
+#define FREGS		 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, \
+			16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+
 	.text
 /* void umbra_fp_save(struct umbra_fp *fp) */
 	.globl	umbra_fp_save
@@ -17,7 +20,7 @@
 umbra_fp_save:
 	li	t0, FS_DIRTY
 	csrs	sstatus, t0
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.irp	n, FREGS
 	fsd	f\n, (8 * \n)(a0)
 	.endr
 	frcsr	t1
@@ -32,7 +35,7 @@ umbra_fp_save:
 umbra_fp_restore:
 	li	t0, FS_DIRTY
 	csrs	sstatus, t0
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.irp	n, FREGS
 	fld	f\n, (8 * \n)(a0)
 	.endr
 	ld	t1, 256(a0)

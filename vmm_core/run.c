@@ -8,13 +8,9 @@
  * either is seen before entry or interrupts the guest (umbra_vcpu_kick()).
  */
 #include <linux/kvm_host.h>
-#if __has_include(<linux/entry-virt.h>)
-#include <linux/entry-virt.h>
-#else
-#include <linux/entry-kvm.h>
-#endif
 #include <asm/cacheflush.h>
 
+#include "compat.h"
 #include "trace.h"
 #include "vmm.h"
 
@@ -427,20 +423,6 @@ static void enter_guest(struct umbra_vcpu *vcpu)
 	WRITE_ONCE(vcpu->mode, UMBRA_OUTSIDE);
 }
 
-/* Signals, rescheduling, task work.  The kvm_vcpu is a stand-in for its run. */
-static int handle_host_work(struct umbra_vcpu *vcpu)
-{
-#if __has_include(<linux/entry-virt.h>)
-	int ret = xfer_to_guest_mode_handle_work();
-
-	if (ret == -EINTR)
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
-	return ret;
-#else
-	return xfer_to_guest_mode_handle_work(vcpu->stand_in);
-#endif
-}
-
 /* A hart that is stopped waits here for hart_start, or a signal. */
 static int wait_until_started(struct umbra_vcpu *vcpu)
 {
@@ -464,7 +446,7 @@ static int wait_until_started(struct umbra_vcpu *vcpu)
 /* UMBRA_RESUME: go round again; else as KVM_RUN returns. */
 static int run_once(struct umbra_vcpu *vcpu)
 {
-	int ret = handle_host_work(vcpu);
+	int ret = umbra_handle_host_work(vcpu->run, vcpu->stand_in);
 
 	if (ret)
 		return ret;

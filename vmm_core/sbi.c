@@ -66,8 +66,7 @@ static bool hart_exists(struct umbra_vm *vm, u64 base, int bit)
 typedef void (*hart_fn)(struct umbra_vcpu *to, void *arg);
 
 /* Calls fn for each hart of the mask; false when one does not exist. */
-static bool for_each_hart(struct umbra_vcpu *vcpu, u64 mask, u64 base, hart_fn fn,
-			  void *arg)
+static bool call_harts(struct umbra_vcpu *vcpu, u64 mask, u64 base, hart_fn fn, void *arg)
 {
 	struct umbra_vm *vm = vcpu->vm;
 
@@ -150,7 +149,7 @@ static bool remote_fence(struct umbra_vcpu *vcpu, u64 mask, u64 base, u64 start,
 		fence.start = first;
 		fence.size = PAGE_ALIGN(start + size) - first;
 	}
-	return for_each_hart(vcpu, mask, base, queue_fence, &fence);
+	return call_harts(vcpu, mask, base, queue_fence, &fence);
 }
 
 /* --- extensions ------------------------------------------------------------------- */
@@ -200,7 +199,7 @@ static void ipi_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 {
 	if (a[6] != 0)
 		ret->error = SBI_ERR_NOT_SUPPORTED;
-	else if (!for_each_hart(vcpu, a[0], a[1], raise_ssip, NULL))
+	else if (!call_harts(vcpu, a[0], a[1], raise_ssip, NULL))
 		ret->error = SBI_ERR_INVALID_PARAM;
 }
 
@@ -210,7 +209,7 @@ static void rfence_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *r
 
 	switch (a[6]) {
 	case 0:
-		ok = for_each_hart(vcpu, a[0], a[1], raise_fence_i, NULL);
+		ok = call_harts(vcpu, a[0], a[1], raise_fence_i, NULL);
 		break;
 	case 1:
 		ok = remote_fence(vcpu, a[0], a[1], a[2], a[3], false, 0);
@@ -452,10 +451,10 @@ static void legacy_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *r
 	}
 	switch (a[7]) {
 	case 4:
-		for_each_hart(vcpu, mask, base, raise_ssip, NULL);
+		call_harts(vcpu, mask, base, raise_ssip, NULL);
 		break;
 	case 5:
-		for_each_hart(vcpu, mask, base, raise_fence_i, NULL);
+		call_harts(vcpu, mask, base, raise_fence_i, NULL);
 		break;
 	case 6:
 		remote_fence(vcpu, mask, base, a[1], a[2], false, 0);

@@ -36,6 +36,10 @@
 #define MPP		0x1800
 #define MPRV		0x20000
 
+/* x1 to x31, for .irp */
+#define XREGS		    1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, \
+			16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+
 	.text
 	.option	push
 	.option	norvc
@@ -163,7 +167,7 @@ umbra_sw_arrive:
 	csrw	sepc, t5
 	addi	t5, t6, SW_SC_SLOT
 	sc.d	zero, zero, (t5)
-	.irp	n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.irp	n, XREGS
 	ld	x\n, SW_GPR(\n)(t6)
 	.endr
 	sret
@@ -682,7 +686,7 @@ umbra_sw_sfence:
 	.balign	16
 	.globl	umbra_sw_rs			/* t4 = x\n, go on with the op */
 umbra_sw_rs:
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.irp	n, 0, XREGS
 	.balign	16
 	.if	(\n == 7) || (\n >= 28)
 	ld	t4, SW_GPR(\n)(t6)
@@ -703,7 +707,7 @@ umbra_sw_imm:
 	.balign	16
 	.globl	umbra_sw_rd			/* x\n = t3, done */
 umbra_sw_rd:
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	.irp	n, 0, XREGS
 	.balign	16
 	.if	\n == 0
 	.elseif	(\n == 7) || (\n >= 28)

@@ -5,10 +5,9 @@
  * Guest time is the host's, plus a delta that user space may set.  STIP is
  * level: time >= stimecmp.  The hrtimer only makes sure that someone looks.
  */
-#include <linux/hrtimer.h>
 #include <asm/timex.h>
 
-#include "trace.h"
+#include "compat.h"
 #include "vmm.h"
 
 u64 umbra_vm_time(struct umbra_vm *vm)
@@ -52,12 +51,8 @@ static enum hrtimer_restart expired(struct hrtimer *timer)
 
 void umbra_timer_init(struct umbra_vcpu *vcpu)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
-	hrtimer_setup(&vcpu->timer, expired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
-#else
-	hrtimer_init(&vcpu->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
-	vcpu->timer.function = expired;
-#endif
+	umbra_hrtimer_setup(&vcpu->timer, expired, CLOCK_MONOTONIC,
+			    HRTIMER_MODE_ABS_HARD);
 	vcpu->timer_armed = ~0ULL;
 }
 

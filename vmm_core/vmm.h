@@ -27,7 +27,6 @@
 #include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/srcu.h>
-#include <linux/version.h>
 
 #include "cpu.h"
 #include "decode.h"
