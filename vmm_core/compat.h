@@ -12,10 +12,10 @@
 
 /*
  * Signals, rescheduling, task work, before an entry into the guest; -EINTR with
- * the exit reason in @run.  Older kernels ask for a kvm_vcpu, of which they use
- * the run alone: @stand_in.
+ * the exit reason in @run.  Up to 6.17 the kernel asks for a kvm_vcpu, of which
+ * it uses the run alone: @stand_in.
  */
-#if __has_include(<linux/entry-virt.h>)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #include <linux/entry-virt.h>
 
 static inline int umbra_handle_host_work(struct kvm_run *run,

@@ -63,7 +63,7 @@ bool umbra_site_wanted(const struct umbra_insn *insn)
  * the sequence, so that they never pair bytes from before a change with sites
  * from after it (umbra_gpa_read()).
  */
-static unsigned long sites_write_lock(struct umbra_vm *vm)
+static unsigned long sites_write_lock(struct umbra_vm *vm) __acquires(&vm->sites.lock)
 {
 	unsigned long flags;
 
@@ -73,6 +73,7 @@ static unsigned long sites_write_lock(struct umbra_vm *vm)
 }
 
 static void sites_write_unlock(struct umbra_vm *vm, unsigned long flags)
+	__releases(&vm->sites.lock)
 {
 	raw_write_seqcount_end(&vm->sites.seq);
 	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
