@@ -28,6 +28,7 @@ def main():
     p.add_argument("--umbra-args", default="", help="parameters of umbra.ko")
     p.add_argument("--guest", action="append", default=[], help="add Debian's kernel of this suite as /guest/NAME")
     p.add_argument("--add", action="append", default=[], metavar="SRC[:DEST]", help="add a file or directory (default /lab/NAME)")
+    p.add_argument("--packages", metavar="SET", help="Debian programs as the board's /usr: a set of selftests/lab/packages")
     p.add_argument("--module", action="append", default=[], help="load this module of Debian's kernel")
     p.add_argument("--load", action="append", default=[], metavar="KO[:ARGS]", help="load a module of ours")
     p.add_argument("--port", action="append", default=[], metavar="NAME=FILE", help="what is written to /dev/lab/NAME goes to FILE")
@@ -47,6 +48,8 @@ def main():
     b.append, b.icount, b.timeout = a.append, a.icount, a.timeout
     b.extra = [w for q in a.qemu for w in shlex.split(q)]
     b.debian_module(*a.module)
+    if a.packages:
+        b.packages(a.packages)
     if a.umbra:
         b.umbra(a.umbra_args)
     for g in a.guest:

@@ -231,6 +231,16 @@ class Board:
             self.cpio.file("bin/umbra", os.path.join(out, "user", "umbra"))
         self.cpio.file("bin/guest", os.path.join(LAB, "initramfs", "guest"))
 
+    def packages(self, name):
+        """A set of selftests/lab/packages as the board's /usr, over 9p; one a board."""
+        path = os.path.join(CACHE, "packages", name)
+        if not os.path.isdir(path):
+            raise LabError("the packages '%s' are not there; run: selftests/lab/setup --packages %s" % (name, name))
+        self.debian_module("9pnet_virtio", "9p")
+        self.env["LAB_PACKAGES"] = name
+        self.extra += ["-fsdev", "local,id=packages,path=%s,security_model=none,readonly=on" % path]
+        self.extra += ["-device", "virtio-9p-pci,fsdev=packages,mount_tag=packages"]
+
     def guest_kernel(self, name):
         self.cpio.file("guest/" + name, kernel(name)["VMLINUZ"])
         if "guest/initrd" not in self.cpio.names:

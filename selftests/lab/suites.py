@@ -14,6 +14,7 @@ A suite says what its board needs in a comment, anywhere in its text:
   module=NAME   a module of the host's Debian kernel, loaded
   umbra=PARAMS  parameters of umbra.ko, comma separated (umbra=a=1,b=2)
   no-umbra      umbra.ko and the launcher are there, but not loaded
+  packages=SET  Debian programs as the board's /usr (selftests/lab/packages)
   firmware-max=N  fail when the firmware prints more lines than this (it prints
                 one for each sret, sfence.vma or wfi that traps in U-mode)
   memory= timeout= append= icount= machine=   of the board
@@ -162,6 +163,8 @@ def run_row(row):
             umbra += value.split(",")
         elif key == "no-umbra":
             load = False
+        elif key == "packages":
+            b.packages(value)
         elif key == "firmware-max":
             firmware_max = int(value)
         elif key == "timeout":
@@ -326,6 +329,7 @@ def main():
     p.add_argument("--unit", action="store_true", help="only the native unit tests")
     p.add_argument("--list", action="store_true", help="list the matrix and end")
     p.add_argument("--hosts", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--sets", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--child", help=argparse.SUPPRESS)
     p.add_argument("row", nargs="*", help="only these rows of selftests/lab/matrix")
     a = p.parse_args()
@@ -345,6 +349,10 @@ def main():
         return 0
     if a.hosts:
         print(" ".join(sorted({r["host"] for r in chosen})))
+        return 0
+    if a.sets:
+        words = [w for r in chosen for w in needs(find_suite(r["suite"])[1], r["options"])]
+        print(" ".join(sorted({w.partition("=")[2] for w in words if w.startswith("packages=")})))
         return 0
     run = Run()
     if not a.row:
