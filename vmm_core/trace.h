@@ -10,6 +10,31 @@
 
 #include <linux/tracepoint.h>
 
+/*
+ * scause in the words of the privileged specification, in a form that perf and
+ * libtraceevent can read too: literals, no operators.
+ */
+#define umbra_cause_name(cause)						\
+	__print_symbolic(cause,						\
+		{ 0, "instruction address misaligned" },		\
+		{ 1, "instruction access fault" },			\
+		{ 2, "illegal instruction" },				\
+		{ 3, "breakpoint" },					\
+		{ 4, "load address misaligned" },			\
+		{ 5, "load access fault" },				\
+		{ 6, "store address misaligned" },			\
+		{ 7, "store access fault" },				\
+		{ 8, "ecall from U-mode" },				\
+		{ 9, "ecall from S-mode" },				\
+		{ 12, "instruction page fault" },			\
+		{ 13, "load page fault" },				\
+		{ 15, "store page fault" },				\
+		{ 18, "software check" },				\
+		{ 0x8000000000000001UL, "software interrupt" },		\
+		{ 0x8000000000000005UL, "timer interrupt" },		\
+		{ 0x8000000000000009UL, "external interrupt" },		\
+		{ 0x800000000000000dUL, "counter overflow interrupt" })
+
 TRACE_EVENT(umbra_entry,
 	TP_PROTO(unsigned int vcpu, unsigned long pc, unsigned long priv),
 	TP_ARGS(vcpu, pc, priv),
@@ -43,8 +68,9 @@ TRACE_EVENT(umbra_exit,
 		__entry->pc = pc;
 		__entry->stval = stval;
 	),
-	TP_printk("vcpu %u scause 0x%lx pc 0x%lx stval 0x%lx", __entry->vcpu,
-		  __entry->scause, __entry->pc, __entry->stval)
+	TP_printk("vcpu %u scause 0x%lx (%s) pc 0x%lx stval 0x%lx", __entry->vcpu,
+		  __entry->scause, umbra_cause_name(__entry->scause), __entry->pc,
+		  __entry->stval)
 );
 
 TRACE_EVENT(umbra_inject,
@@ -63,8 +89,9 @@ TRACE_EVENT(umbra_inject,
 		__entry->tval = tval;
 		__entry->pc = pc;
 	),
-	TP_printk("vcpu %u cause 0x%lx tval 0x%lx pc 0x%lx", __entry->vcpu,
-		  __entry->cause, __entry->tval, __entry->pc)
+	TP_printk("vcpu %u cause 0x%lx (%s) tval 0x%lx pc 0x%lx", __entry->vcpu,
+		  __entry->cause, umbra_cause_name(__entry->cause), __entry->tval,
+		  __entry->pc)
 );
 
 TRACE_EVENT(umbra_shadow_fault,
