@@ -23,6 +23,12 @@ u64 umbra_guest_time(struct umbra_vcpu *vcpu)
 void umbra_vm_set_time(struct umbra_vm *vm, u64 time)
 {
 	WRITE_ONCE(vm->time_delta, time - get_cycles64());
+	umbra_vm_time_jumped(vm);
+}
+
+/* The time is another, or the hrtimers' clock: all timers are looked at again. */
+void umbra_vm_time_jumped(struct umbra_vm *vm)
+{
 	umbra_vm_request_all(vm, UMBRA_REQ_TIMER);
 	umbra_bus__time_changed(vm->bus);
 }
@@ -61,25 +67,38 @@ void umbra_timer_destroy(struct umbra_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->timer);
 }
 
+/* A host that was suspended leaves an armed timer late; see resumed() in vm.c. */
+static bool armed_for(struct umbra_vcpu *vcpu, u64 count, ktime_t at)
+{
+	ktime_t late = ktime_sub(hrtimer_get_expires(&vcpu->timer), at);
+
+	return vcpu->timer_armed == count && late < NSEC_PER_MSEC;
+}
+
+/* Brings STIP and the hrtimer in line with stimecmp and the time. */
 void umbra_timer_update(struct umbra_vcpu *vcpu)
 {
 	u64 delta = READ_ONCE(vcpu->vm->time_delta);
 	u64 now = get_cycles64() + delta;
 	u64 cmp = vcpu->cpu->stimecmp;
+	ktime_t at = 0;
 
 	/* STIP is software's: stimecmp drives nothing. */
 	if (vcpu->m && !(vcpu->m->menvcfg & V_ENVCFG_STCE))
 		cmp = ~0ULL;
 	umbra_vcpu_set_pin(vcpu, V_STI, now >= cmp);
-	if (now >= cmp || vcpu->timer_armed == cmp - delta)
+	if (now >= cmp)
 		return;
+	if (cmp - now <= far_ticks()) {
+		at = ktime_add_ns(ktime_get(), umbra_vm_ticks_to_ns(cmp - now));
+		if (armed_for(vcpu, cmp - delta, at))
+			return;
+	}
 	if (vcpu->timer_armed != ~0ULL)
 		hrtimer_cancel(&vcpu->timer);
 	vcpu->timer_armed = ~0ULL;
-	if (cmp - now > far_ticks())
+	if (!at)
 		return;
 	vcpu->timer_armed = cmp - delta;
-	hrtimer_start(&vcpu->timer,
-		      ktime_add_ns(ktime_get(), umbra_vm_ticks_to_ns(cmp - now)),
-		      HRTIMER_MODE_ABS_HARD);
+	hrtimer_start(&vcpu->timer, at, HRTIMER_MODE_ABS_HARD);
 }

@@ -9,6 +9,7 @@
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/uaccess.h>
 
 #include "vmm.h"
@@ -116,11 +117,37 @@ static unsigned long shrink_scan(struct shrinker *shrink,
 	return nr ? nr : SHRINK_STOP;
 }
 
+/*
+ * While the host was suspended the counter that guests read went on, the
+ * hrtimers' clock did not: their timers are late by that time.
+ */
+static int resumed(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct umbra_vm *vm;
+
+	if (event != PM_POST_SUSPEND && event != PM_POST_HIBERNATION &&
+	    event != PM_POST_RESTORE)
+		return NOTIFY_DONE;
+	mutex_lock(&umbra_vms_lock);
+	list_for_each_entry(vm, &umbra_vms, link)
+		umbra_vm_time_jumped(vm);
+	mutex_unlock(&umbra_vms_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block pm_notifier = { .notifier_call = resumed };
+
 int umbra_vm_init(void)
 {
+	int ret = register_pm_notifier(&pm_notifier);
+
+	if (ret)
+		return ret;
 	umbra_shrinker = shrinker_alloc(0, "umbra-shadow");
-	if (!umbra_shrinker)
+	if (!umbra_shrinker) {
+		unregister_pm_notifier(&pm_notifier);
 		return -ENOMEM;
+	}
 	umbra_shrinker->count_objects = shrink_count;
 	umbra_shrinker->scan_objects = shrink_scan;
 	shrinker_register(umbra_shrinker);
@@ -130,6 +157,7 @@ int umbra_vm_init(void)
 void umbra_vm_exit(void)
 {
 	shrinker_free(umbra_shrinker);
+	unregister_pm_notifier(&pm_notifier);
 }
 
 /* --- what devices ask (vdev/vdev.h) ------------------------------------------------ */

@@ -385,6 +385,7 @@ void umbra_timer_init(struct umbra_vcpu *vcpu);
 void umbra_timer_destroy(struct umbra_vcpu *vcpu);
 u64 umbra_guest_time(struct umbra_vcpu *vcpu);
 /* stimecmp changed: update STIP and the hrtimer. */
+void umbra_vm_time_jumped(struct umbra_vm *vm);
 void umbra_timer_update(struct umbra_vcpu *vcpu);
 
 /* --- sbi.c ------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 LAB = os.path.dirname(os.path.realpath(__file__))
@@ -202,6 +203,7 @@ class Board:
         self.problem = None
         self.elapsed = 0.0
         self.rmmod = False
+        self.keys = None  # what the board's console receives, once it can be woken
         self.on_start = None
         self._debian = []
 
@@ -240,6 +242,18 @@ class Board:
         self.env["LAB_PACKAGES"] = name
         self.extra += ["-fsdev", "local,id=packages,path=%s,security_model=none,readonly=on" % path]
         self.extra += ["-device", "virtio-9p-pci,fsdev=packages,mount_tag=packages"]
+
+    def can_wake(self):
+        """/dev/lab/wake: a number of seconds written there makes the lab type a
+        key on the board's console after that time, which ends its sleep."""
+        self.keys = True
+        self.port("wake", self._wake)
+
+    def _wake(self, data):
+        for word in data.split():
+            t = threading.Timer(float(word), os.write, (self.keys, b"\n"))
+            t.daemon = True
+            t.start()
 
     def guest_kernel(self, name):
         self.cpio.file("guest/" + name, kernel(name)["VMLINUZ"])
@@ -296,7 +310,13 @@ class Board:
             cmd += ["-accel", "tcg,thread=multi"]
         args = "console=ttyS0 earlycon=sbi loglevel=7 watchdog_thresh=60 oops=panic panic=-1 rdinit=/init " + self.append
         cmd += ["-kernel", self.kernel["VMLINUZ"], "-initrd", initrd, "-append", args.strip()]
-        cmd += ["-chardev", "file,id=console,path=" + self.log, "-serial", "chardev:console"]
+        console = "file,id=console,path=" + self.log
+        if self.keys:
+            fifo = os.path.join(self.tmp, "keys")
+            os.mkfifo(fifo)
+            self.keys = os.open(fifo, os.O_RDWR)
+            console += ",input-path=" + fifo
+        cmd += ["-chardev", console, "-serial", "chardev:console"]
         cmd += ["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"]
         # Port 0 is what a virtconsole would take; named ports start at 1.
         cmd += ["-device", "virtio-serial-pci,id=vs,max_ports=31"]

@@ -13,6 +13,7 @@ A suite says what its board needs in a comment, anywhere in its text:
                 guest=@args: those named in the suite's arguments
   module=NAME   a module of the host's Debian kernel, loaded
   umbra=PARAMS  parameters of umbra.ko, comma separated (umbra=a=1,b=2)
+  wake          /dev/lab/wake: SECONDS written there wake the board after that time
   no-umbra      umbra.ko and the launcher are there, but not loaded
   packages=SET  Debian programs as the board's /usr (selftests/lab/packages)
   firmware-max=N  fail when the firmware prints more lines than this (it prints
@@ -161,6 +162,8 @@ def run_row(row):
             b.debian_module(value)
         elif key == "umbra":
             umbra += value.split(",")
+        elif key == "wake":
+            b.can_wake()
         elif key == "no-umbra":
             load = False
         elif key == "packages":

@@ -714,6 +714,92 @@ TEST_TIMEOUT(cpu_hotplug, 60)
 		stop(thread[i]);
 }
 
+/* --- the host's sleep --------------------------------------------------------------------- */
+
+#define PM_TEST "/sys/power/pm_test"
+
+/* At a0: when it began, and when a timer of a1 ticks woke it. */
+GUEST(sleeper,
+      "	lla	t0, 2f\n"
+      "	csrw	stvec, t0\n"
+      "	li	t0, 32\n"
+      "	csrs	sie, t0\n"
+      "	rdtime	t0\n"
+      "	sd	t0, 0(a0)\n"
+      "	add	a1, a1, t0\n"
+      "	csrw	stimecmp, a1\n"
+      "1:	wfi\n"
+      "	csrr	t0, sip\n"
+      "	andi	t0, t0, 32\n"
+      "	beqz	t0, 1b\n"
+      "	rdtime	t0\n"
+      "	sd	t0, 8(a0)\n"
+      "	.balign 4\n"
+      "2:\n"
+      GUEST_PORT STOP);
+
+/* The freezer interrupts KVM_RUN; no signal is to be seen. */
+static void *run_to_stop(void *arg)
+{
+	while (vcpu_run(arg) == -EINTR)
+		;
+	return NULL;
+}
+
+static u64 read_time(void)
+{
+	u64 t;
+
+	asm volatile("rdtime %0" : "=r"(t));
+	return t;
+}
+
+/*
+ * While the host sleeps its clocks stand, the counter that the guest reads goes
+ * on; a guest's timer goes by the counter.
+ */
+TEST_TIMEOUT(timer_over_suspend, 180)
+{
+	s64 ms, elapsed, stood, late, excuse;
+	pthread_t thread;
+	struct vcpu v;
+	struct vm vm;
+	u64 *word, began;
+	int ret;
+
+	SKIP_UNLESS(!access(PM_TEST, W_OK), "no " PM_TEST);
+	vm_new(&vm, RAM_SIZE);
+	vm_load(&vm, RAM_BASE, sleeper);
+	vcpu_new(&v, &vm, 0);
+	ms = get_reg(&v, REG_TIMER(frequency)) / 1000;
+	set_reg(&v, REG_A(0), COUNTER);
+	set_reg(&v, REG_A(1), 25000 * ms);
+	word = vm_word(&vm, COUNTER);
+	pthread_create(&thread, NULL, run_to_stop, &v);
+	EXPECT(wait_change(&word[0], 0, 5000), "the guest: expected it to begin");
+
+	began = read_time();
+	stood = now_ns() / 1000000;
+	ret = write_file(PM_TEST, "core");
+	if (!ret)
+		ret = write_file("/sys/power/state", "disk");
+	elapsed = (s64)(read_time() - began) / ms;
+	stood = elapsed - ((s64)(now_ns() / 1000000) - stood);
+	write_file(PM_TEST, "none");
+	SKIP_UNLESS(!ret, "no hibernation: %s", strerrorname_np(-ret));
+	EXPECT(stood > 2000, "the host's clock: expected it to stand still, seen %lld ms of %lld",
+	       (long long)stood, (long long)elapsed);
+
+	pthread_join(thread, NULL);
+	late = (s64)(word[1] - word[0]) / ms - 25000;
+	excuse = elapsed > 25000 ? elapsed - 25000 : 0;
+	printf("# the host's clock stood for %lld of %lld ms, the timer of 25000 ms is late by %lld\n",
+	       (long long)stood, (long long)elapsed, (long long)late);
+	EXPECT(late >= 0 && late < excuse + stood / 2,
+	       "a timer over the host's sleep: expected it after 25000 ms, seen %lld more",
+	       (long long)late);
+}
+
 /* --- floating point and vector -------------------------------------------------------------------------------- */
 
 #define ALL_32	"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31"
