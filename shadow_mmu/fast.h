@@ -46,7 +46,7 @@ enum umbra_view {
 #define UMBRA_SPACE_HINTS	32	/* a power of two */
 #define UMBRA_FENCE_LOG		32	/* a power of two */
 #define UMBRA_RMAP_BITS		12
-#define UMBRA_RMAP_HASH		(1 << UMBRA_RMAP_BITS)
+#define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
 
 /* Offsets from the start of the switcher's slot. */
 #define UMBRA_WIN_KNOWN		(32UL << 20)

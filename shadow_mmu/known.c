@@ -27,7 +27,7 @@
  * begins at the next GiB, linked by whole tables.
  */
 #define NARROW_WINDOW	(512UL << 20)
-#define WIDE_WINDOW	(1UL << 30)
+#define WIDE_WINDOW	BIT(30)
 static_assert(UMBRA_WIN_KNOWN + UMBRA_KNOWN_GIB * (2UL << 20) <= UMBRA_WIN_PAGES);
 static_assert(UMBRA_WIN_PAGES + ((u64)UMBRA_SHADOW_MAX << UMBRA_WIN_SHIFT) <=
 	      NARROW_WINDOW);
@@ -171,7 +171,7 @@ void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, bool writa
 
 void umbra_known_clear(struct umbra_vm *vm, u64 first, u64 last)
 {
-	u64 from = max(first, (u64)UMBRA_KNOWN_BASE) - UMBRA_KNOWN_BASE;
+	u64 from = max_t(u64, first, UMBRA_KNOWN_BASE) - UMBRA_KNOWN_BASE;
 	u64 end = umbra_known_frames();	/* exclusive */
 
 	if (last < UMBRA_KNOWN_BASE)

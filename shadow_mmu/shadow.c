@@ -548,7 +548,7 @@ static void find_hole(struct umbra_vcpu *vcpu)
 		order = umbra_pmp_block(&vcpu->m->pmp, gpa, false, __ffs64(gpa),
 					&perm);
 		if (perm != (V_PMP_R | V_PMP_W | V_PMP_X) || order < PAGE_SHIFT) {
-			order = max(order, (unsigned int)PAGE_SHIFT);
+			order = max_t(unsigned int, order, PAGE_SHIFT);
 			first = min(first, gpa);
 			last = gpa + (1ULL << order);
 		}

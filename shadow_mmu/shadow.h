@@ -46,7 +46,7 @@ static inline void umbra_mmu_lock(struct umbra_mmu *mmu)
 
 static inline void umbra_mmu_unlock(struct umbra_mmu *mmu)
 {
-	smp_store_release(&mmu->fast->busy, 0);
+	smp_store_release(&mmu->fast->busy, 0);	/* xchg_acquire() above, fast.c */
 	spin_unlock(&mmu->lock);
 }
 

@@ -148,7 +148,7 @@ struct umbra_mmio_windows {
 #define UMBRA_DEV_CONFIG_ADDR		0	/* gpa of the register file, a multiple of 8 */
 #define UMBRA_DEV_CONFIG_IRQ		1	/* PLIC source, 1..1023; 0: none; UART, RTC */
 #define UMBRA_DEV_CONFIG_SOURCES	2	/* PLIC: highest source, 1..1023; riscv,ndev */
-#define UMBRA_DEV_CONFIG_HARTS		3	/* PLIC, ACLINT: harts; at most 1024 contexts in all */
+#define UMBRA_DEV_CONFIG_HARTS		3	/* PLIC, ACLINT: harts; 1024 contexts in all */
 #define UMBRA_DEV_CONFIG_CONTEXTS	4	/* PLIC: contexts per hart: 2 = M,S; 1 = S */
 #define UMBRA_DEV_CONFIG_SSWI		5	/* ACLINT: gpa of SSWI, a multiple of 8; 0: none */
 

@@ -429,8 +429,8 @@ static enum verdict check_device(struct report *r)
 			todo(r, "run as root, or `adduser $USER %s` and log in again",
 			     group);
 		else
-			todo(r, "%s", err == EACCES ? "run as root, or `chgrp` and `chmod g+rw` it" :
-			     kvm_open_advice(err));
+			todo(r, "%s", err != EACCES ? kvm_open_advice(err) :
+			     "run as root, or `chgrp` and `chmod g+rw` it");
 		return found(r, NOT_OK, "%s (mode %04o, gid %u): %s", r->device,
 			     st.st_mode & 07777, st.st_gid, strerror(err));
 	}

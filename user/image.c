@@ -373,8 +373,9 @@ static int parse_elf(const u8 *buf, size_t len, bool movable, u64 ram_base,
 			return bad(why, STATUS_DATA, "is truncated: an ELF segment is cut off; copy it again");
 		if (gpa < ram_base || !inside(gpa - ram_base, memsz, ram_size))
 			return bad(why, STATUS_DATA,
-				   "has a segment at 0x%" PRIx64 "..0x%" PRIx64 ", outside the guest's RAM (from 0x%" PRIx64 "); link it into RAM or give more --memory",
-				   gpa, gpa + memsz, ram_base);
+				   "has a segment at 0x%llx..0x%llx, outside the guest's RAM (from 0x%llx); link it into RAM or give more --memory",
+				   (unsigned long long)gpa, (unsigned long long)(gpa + memsz),
+				   (unsigned long long)ram_base);
 		if (img->nr_segments == IMAGE_MAX_SEGMENTS)
 			return bad(why, STATUS_DATA, "has more than %u ELF segments; link it with fewer",
 				   IMAGE_MAX_SEGMENTS);

@@ -19,10 +19,10 @@ const char *kvm_open_advice(int err)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return "the module is not loaded: run `modprobe umbra` as root (`umbra check` tells more)";
+		return "the module is not loaded: run `modprobe umbra` (`umbra check` tells more)";
 	case EACCES:
 	case EPERM:
-		return "run as root, or as a member of the group that owns it (`umbra check` names it)";
+		return "run as root, or as one of the group that owns it (`umbra check` names it)";
 	case EBUSY:
 		return "another hypervisor has it: end that one first";
 	case EMFILE:
@@ -70,7 +70,7 @@ const char *kvm_create_vm_advice(int err)
 {
 	switch (err) {
 	case EBUSY:
-		return "another hypervisor is in the way: end its guests and unload it (`umbra check` looks for one)";
+		return "another hypervisor is in the way: unload it (`umbra check` looks for one)";
 	case ENOMEM:
 		return "the host is out of memory: free some";
 	case EMFILE:

@@ -266,8 +266,9 @@ static void put_where(struct text *t, const struct vcpu *v)
 	get_reg(v, REG_CSR(sepc), &sepc);
 	put(t, "umbra: pc 0x%" PRIx64 " in %c-mode", pc, mode ? 'S' : 'U');
 	if (scause || stval || sepc)
-		put(t, "; last trap: scause 0x%" PRIx64 " (%s), stval 0x%" PRIx64 ", sepc 0x%" PRIx64 "\n",
-		    scause, scause_name(scause), stval, sepc);
+		put(t, "; last trap: scause 0x%llx (%s), stval 0x%llx, sepc 0x%llx\n",
+		    (unsigned long long)scause, scause_name(scause),
+		    (unsigned long long)stval, (unsigned long long)sepc);
 	else
 		put(t, "; scause 0, stval 0: no trap yet\n");
 }

@@ -66,7 +66,7 @@ CHECK(abort_va, SW_ABORT_VA);
 CHECK(sip, SW_SIP);
 CHECK(timer_armed, SW_TIMER_ARMED);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
-static_assert(FAST_OFFSET == UMBRA_SW_HOT_PAGES * 4096);
+static_assert(UMBRA_SW_HOT_PAGES * 4096 == FAST_OFFSET);
 static_assert(offsetof(struct umbra_fast, busy) == FAST_BUSY);
 static_assert(offsetof(struct umbra_fast, probing) == FAST_PROBING);
 static_assert(offsetof(struct umbra_fast, holding) == FAST_HOLDING);

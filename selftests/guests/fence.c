@@ -572,7 +572,7 @@ TEST(many_roots, "40 address spaces in turn, each seen right (more than any cach
 	pt_off();
 }
 
-/* ---- users ------------------------------------------------------------------------------------ */
+/* ---- users --------------------------------------------------------------- */
 
 TEST(user_remap, "a user page that changes under a running program, S and U see the same")
 {
@@ -659,7 +659,7 @@ TEST(code_alias, "code changed through another mapping, then fence.i: the new co
 	}
 }
 
-/* ---- at random ------------------------------------------------------------------------------------ */
+/* ---- at random ----------------------------------------------------------- */
 
 static u64 seed = 12345;
 

@@ -52,10 +52,10 @@ static bool sip_becomes(u64 bit, bool set)
 {
 	u64 start = rdtime();
 
-	do
+	do {
 		if (!!(csr_read(sip) & bit) == set)
 			return true;
-	while (rdtime() - start < timebase);
+	} while (rdtime() - start < timebase);
 	return false;
 }
 

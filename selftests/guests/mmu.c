@@ -621,7 +621,7 @@ TEST(crossing_fetch, "an instruction across a page boundary: fault with the seco
 	}
 }
 
-/* ---- bare ------------------------------------------------------------------------------------- */
+/* ---- bare ---------------------------------------------------------------- */
 
 TEST(bare, "translation off: addresses are physical, in S and U (12.1.11)")
 {
@@ -674,7 +674,7 @@ TEST(on_off, "translation on, off and on again without fences (12.1.11)")
 	}
 }
 
-/* ---- atomics -------------------------------------------------------------------------------------- */
+/* ---- atomics ------------------------------------------------------------- */
 
 TEST(atomics, "every AMO on mapped memory: result and memory; LR/SC (Zaamo, Zalrsc)")
 {

@@ -265,8 +265,8 @@ TEST(illegal_u, "the same in U, and what only S may do: sret, fences (3.1.6.5)")
 		u64 code = code_at(s_only[i]);
 
 		/* With Svinval, QEMU 10.0 executes these two in U-mode. */
-		if (has_svinval && !on_umbra && (s_only[i] == INSN_SFENCE_W_INVAL ||
-				    s_only[i] == INSN_SFENCE_INVAL_IR))
+		if (has_svinval && !on_umbra &&
+		    (s_only[i] == INSN_SFENCE_W_INVAL || s_only[i] == INSN_SFENCE_INVAL_IR))
 			continue;
 
 		illegal_at(code, code, s_only[i], PRV_U);
@@ -382,9 +382,9 @@ TEST(wfi_taken, "wfi with SIE set: the interrupt is taken, sepc inside or after 
 
 		csr_write(sie, BIT(IRQ_STI));
 		set_timer(rdtime() + timebase / 500);
-		do
+		do {
 			after = wfi_enabled();	/* may return early, as a nop */
-		while (irq_count[IRQ_STI] == before);
+		} while (irq_count[IRQ_STI] == before);
 		CHECK_EQ(irq_count[IRQ_STI], before + 1);
 		/* between the csrsi, the wfi and the csrci */
 		CHECK_MSG(last_irq.pc >= after - 4 && last_irq.pc <= after + 8,

@@ -525,7 +525,7 @@ TEST(sbi_base_and_unknown)
 	}
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 static void expect_event(u32 type, u64 data)
 {
@@ -566,7 +566,7 @@ TEST(system_event)
 	EXPECT_EQ((u64)-3, run_told(&vcpu), "reset type 3: invalid parameter");
 }
 
-/* --- signals -------------------------------------------------------------------------------------- */
+/* --- signals -------------------------------------------------------------- */
 
 GUEST(count,
       "1:	addi	a1, a1, 1\n"
@@ -634,7 +634,7 @@ TEST(signal_in_wfi)
 	}
 }
 
-/* --- a guest that only faults ------------------------------------------------------------------------ */
+/* --- a guest that only faults --------------------------------------------- */
 
 GUEST(double_fault,
       "	csrw	stvec, a0\n"
@@ -686,7 +686,7 @@ TEST(double_fault_killed)
 	       "expected the child to die of SIGKILL, seen status %#x", status);
 }
 
-/* --- registers over exits -------------------------------------------------------------------------------- */
+/* --- registers over exits ------------------------------------------------- */
 
 /* All registers but gp hold numbers of their own while MMIO and signals come. */
 GUEST(preserve,

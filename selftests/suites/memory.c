@@ -439,7 +439,9 @@ static bool wait_efault(struct worker *w)
 	u64 end = now_ns() + 15000000000ull, was = load(&w->efaults);
 
 	while (load(&w->efaults) == was) {
-		if (w->done || !EXPECT(now_ns() < end, "KVM_RUN: expected EFAULT soon, seen none for 15 s"))
+		if (w->done)
+			return false;
+		if (!EXPECT(now_ns() < end, "KVM_RUN: expected EFAULT soon, seen none for 15 s"))
 			return false;
 		sleep_ms(1);
 	}
@@ -554,7 +556,7 @@ BOTH(huge_pages, 40)
 	printf("# collapsed %u times\n", collapsed);
 }
 
-/* --- KSM ------------------------------------------------------------------------------------------ */
+/* --- KSM ------------------------------------------------------------------ */
 
 #define KSM "/sys/kernel/mm/ksm/"
 
@@ -605,7 +607,7 @@ BOTH(ksm, 60)
 	printf("# KSM shared %ld pages\n", shared);
 }
 
-/* --- swap ------------------------------------------------------------------------------------------- */
+/* --- swap ----------------------------------------------------------------- */
 
 /* A swap area on /dev/zram0; NULL or the reason why not. */
 static const char *swap_on(void)
@@ -690,7 +692,7 @@ BOTH(swap, 60)
 	printf("# %ld pages swapped out\n", vm_event("pswpout") - before);
 }
 
-/* --- fork ----------------------------------------------------------------------------------------------- */
+/* --- fork ----------------------------------------------------------------- */
 
 /* In the child: its copy is of one moment for each page; text is original. */
 static void forked(struct worker *w)
@@ -740,7 +742,7 @@ BOTH(forks, 60)
 	check_data(&w, NULL);
 }
 
-/* --- slots -------------------------------------------------------------------------------------------------- */
+/* --- slots ---------------------------------------------------------------- */
 
 /* Deleted: its addresses are MMIO, which the client performs; moved away, too. */
 BOTH(slot_comes_and_goes, 60)
@@ -770,7 +772,7 @@ BOTH(slot_comes_and_goes, 60)
 	check_data(&w, NULL);
 }
 
-/* --- dirty log ----------------------------------------------------------------------------------------------- */
+/* --- dirty log ------------------------------------------------------------ */
 
 /* a0 data, a1 pages, a2 a byte for each: 1 store, 2 load, 0 nothing. */
 GUEST(toucher,
@@ -900,7 +902,7 @@ BOTH(dirty_log_copy, 60)
 	check_data(&w, NULL);
 }
 
-/* --- all of it, on two harts ---------------------------------------------------------------------------------- */
+/* --- all of it, on two harts ---------------------------------------------- */
 
 static void disturb(u8 *dropped)
 {

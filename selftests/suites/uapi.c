@@ -381,8 +381,8 @@ TEST(bad_registers)
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CSR | 40, "CSR 40" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CONFIG | 100, "config 100" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_TIMER | 4, "timer 4" },
-		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_ISA_EXT | 200, "ISA extension 200" },
-		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_EXT | 100, "SBI extension 100" },
+		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_ISA_EXT | 200, "ISA ext. 200" },
+		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_EXT | 100, "SBI ext. 100" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_FP_D | 33, "FP D 33" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U32 | KVM_REG_RISCV_FP_F | 33, "FP F 33" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U32 | KVM_REG_RISCV_CORE, "pc, 32 bits" },
@@ -390,7 +390,7 @@ TEST(bad_registers)
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U32 | KVM_REG_RISCV_CSR, "sstatus, 32 bits" },
 		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_FP_F, "f0, 64 bits as F" },
 		{ KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CORE, "another architecture" },
-		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CSR | (5ull << 16), "CSR subtype 5" },
+		{ KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CSR | 5 << 16, "CSR subtype 5" },
 		{ 0, "0" }, { ~0ull, "~0" },
 	};
 	struct kvm_one_reg reg = { .id = REG_CORE(regs.pc), .addr = (u64)bad_pointer() };
@@ -759,7 +759,7 @@ TEST(interrupt_wakes)
 	}
 }
 
-/* --- statistics ----------------------------------------------------------------------------------- */
+/* --- statistics ----------------------------------------------------------- */
 
 static u64 stat_value(int fd, const struct kvm_stats_header *h, const char *name)
 {
@@ -823,7 +823,8 @@ TEST(statistics)
 			struct kvm_stats_desc *e = (void *)(desc + j * size);
 
 			EXPECT(strcmp(d->name, e->name), "%s: expected once", d->name);
-			EXPECT(d->offset != e->offset, "%s and %s share an offset", d->name, e->name);
+			EXPECT(d->offset != e->offset, "%s and %s share an offset",
+			       d->name, e->name);
 		}
 	}
 	before = stat_value(fd, &h, "exits");
@@ -839,7 +840,7 @@ TEST(statistics)
 	EXPECT_EQ(sizeof(h), pread(fd, &h, sizeof(h), 0), "pread after all else is closed");
 }
 
-/* --- MMIO windows --------------------------------------------------------------------------------------- */
+/* --- MMIO windows --------------------------------------------------------- */
 
 static int set_windows(struct umbra_mmio_window *w, u32 nr, u32 flags)
 {
@@ -878,7 +879,7 @@ TEST(window_arguments)
 	EXPECT_ERRNO(0, set_windows(w, 2, 0));
 }
 
-/* --- devices ---------------------------------------------------------------------------------------------- */
+/* --- devices -------------------------------------------------------------- */
 
 static int new_device(u32 type)
 {
@@ -941,8 +942,10 @@ TEST(device_arguments)
 	EXPECT_ERRNO(ENXIO, attr(fd, KVM_HAS_DEVICE_ATTR, 0, 1ull << 32, NULL));
 	EXPECT_ERRNO(ENXIO, config(fd, ~0ull, 0));
 	EXPECT_ERRNO(0, attr(fd, KVM_HAS_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_ADDR, NULL));
-	EXPECT_ERRNO(EFAULT, attr(fd, KVM_SET_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_ADDR, bad_pointer()));
-	EXPECT_ERRNO(EFAULT, attr(fd, KVM_GET_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_ADDR, bad_pointer()));
+	EXPECT_ERRNO(EFAULT, attr(fd, KVM_SET_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_ADDR,
+				  bad_pointer()));
+	EXPECT_ERRNO(EFAULT, attr(fd, KVM_GET_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_ADDR,
+				  bad_pointer()));
 	EXPECT_ERRNO(EINVAL, config(fd, UMBRA_DEV_CONFIG_ADDR, 0x10000001));
 	EXPECT_ERRNO(EINVAL, config(fd, UMBRA_DEV_CONFIG_IRQ, 1024));
 	EXPECT_ERRNO(EINVAL, init(fd));

@@ -295,7 +295,7 @@ static void compare(const char *after)
 		bool exists = model_read(&model, &mfeat, known_csrs[i], &b);
 		int ret = umbra_cpu_csr_read(&cpu, &feat, known_csrs[i], &a);
 
-		if ((ret == 0) != exists || (ret && ret != -ENOENT))
+		if (!ret != exists || (ret && ret != -ENOENT))
 			fail_test("after %s: reading CSR %#x gives %d, expected it %s",
 				  after, known_csrs[i], ret,
 				  exists ? "to exist" : "to be -ENOENT");

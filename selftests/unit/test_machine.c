@@ -487,7 +487,7 @@ static void compare(const char *after)
 		int ret = umbra_machine_csr_read(&mach, &cpu, &feat, csrs[i],
 						 m.now, &a);
 
-		if ((ret == 0) != exists || (exists && a != b))
+		if (!ret != exists || (exists && a != b))
 			fail_test("after %s: CSR %#x gives %d, %#llx, expected %s, %#llx",
 				  after, csrs[i], ret, (unsigned long long)a,
 				  exists ? "0" : "an error", (unsigned long long)b);

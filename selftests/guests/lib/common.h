@@ -24,6 +24,6 @@ void run_tests(void (*reset)(void), void (*finish)(void)) __attribute__((noretur
 
 /* of the runtime */
 void console_write(const char *s, u64 n);
-void shut_down(void) __attribute__((noreturn));
+__attribute__((noreturn)) void shut_down(void);
 
 #endif

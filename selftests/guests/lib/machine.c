@@ -134,9 +134,9 @@ static u64 read_pmpcfg(int n)
 static void write_pmpaddr(int i, u64 addr)
 {
 	switch (i) {
-#define ADDR(n)	case n: csr_write(0x3b0 + n, addr); break;
-	ADDR(0) ADDR(1) ADDR(2) ADDR(3) ADDR(4) ADDR(5) ADDR(6) ADDR(7)
-	ADDR(8) ADDR(9) ADDR(10) ADDR(11) ADDR(12) ADDR(13) ADDR(14) ADDR(15)
+#define ADDR(n)	case n: csr_write(0x3b0 + n, addr); break
+	ADDR(0); ADDR(1); ADDR(2); ADDR(3); ADDR(4); ADDR(5); ADDR(6); ADDR(7);
+	ADDR(8); ADDR(9); ADDR(10); ADDR(11); ADDR(12); ADDR(13); ADDR(14); ADDR(15);
 #undef ADDR
 	}
 }

@@ -468,7 +468,8 @@ static const struct {
 	{ "files", files }, { "pipes", pipes }, { "pressure", pressure },
 };
 
-#define WORKERS	((int)(sizeof(workers) / sizeof(workers[0])))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define WORKERS		((int)ARRAY_SIZE(workers))
 
 static int work(int w, u64 end)
 {

@@ -126,19 +126,19 @@ void harness_fail(const char *file, int line, const char *fmt, ...)
 	({ bool ok_ = (cond); if (!ok_) FAIL(__VA_ARGS__); ok_; })
 #define EXPECT_EQ(want, seen, what)					\
 	({ u64 w_ = (u64)(want), s_ = (u64)(seen);			\
-	   if (w_ != s_)						\
+	if (w_ != s_)							\
 		FAIL("%s: expected %#llx (%lld), seen %#llx (%lld)", what, \
 		     (unsigned long long)w_, (long long)w_,		\
 		     (unsigned long long)s_, (long long)s_);		\
-	   w_ == s_; })
+	w_ == s_; })
 /* A call that returns -1 and sets errno; 0: it must not fail. */
 #define EXPECT_ERRNO(want, call)					\
 	({ errno = 0; long r_ = (call); int e_ = r_ < 0 ? errno : 0;	\
-	   if (e_ != (want))						\
-		FAIL("%s: expected %s, seen %s", #call,		\
+	if (e_ != (want))						\
+		FAIL("%s: expected %s, seen %s", #call,			\
 		     (want) ? strerrorname_np(want) : "success",	\
 		     e_ ? strerrorname_np(e_) : "success");		\
-	   e_ == (want); })
+	e_ == (want); })
 #define ASSERT(cond, ...)						\
 	do { if (!EXPECT(cond, __VA_ARGS__)) exit(1); } while (0)
 #define ASSERT_EQ(want, seen, what)					\
@@ -273,8 +273,12 @@ static MAYBE_UNUSED int harness_main(int argc, char **argv)
 	unsigned int planned = 0, n = 0, failed = 0;
 
 	for (int i = 1; i < argc; i++) {
-		sscanf(argv[i], "scale=%u", &harness_scale);
-		sscanf(argv[i], "timeout=%u", &harness_timeout);
+		if (sscanf(argv[i], "scale=%u", &harness_scale) == 1 ||
+		    sscanf(argv[i], "timeout=%u", &harness_timeout) == 1 ||
+		    !strchr(argv[i], '='))
+			continue;
+		printf("Bail out! unknown argument %s\n", argv[i]);
+		return 1;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	harness = mmap(NULL, sizeof(*harness), PROT_READ | PROT_WRITE,
