@@ -1,4 +1,4 @@
-"""selftests/lab/run-suites: the native unit tests, then the matrix of suites
+"""selftests/lab/run-suites: the native unit tests, lint, then the matrix of suites
 on emulated boards; what `make check` and `make check-long` run.
 
 A suite prints TAP on the board. Each board is a child process of its own (this
@@ -286,6 +286,30 @@ def unit_tests(run, where):
     say("unit tests in %s: %s (%d s)" % (where, text, time.monotonic() - began))
 
 
+def lint(run):
+    """What `make lint` does, as tests, both at once; checkpatch where setup has fetched it."""
+    began = time.monotonic()
+    results, busy = [], []
+    for name, command, there in (
+        ("sparse", ["build", "--sparse"], True),
+        ("checkpatch", ["lint"], os.path.exists(os.path.join(lablib.CACHE, "checkpatch"))),
+    ):
+        if not there:
+            results.append(("skipped", name + " is not fetched: run make lint once", []))
+            continue
+        log = open(os.path.join(LOG, "lint.%s.log" % name), "w+")
+        command[0] = os.path.join(LAB, command[0])
+        busy.append((name, log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)))
+    for name, log, process in busy:
+        status = process.wait()
+        log.seek(0)
+        said = [line.rstrip() for line in log if not line.startswith("  ")]
+        results.append(("failed" if status else "passed", name + " has nothing to say", said))
+        log.close()
+    text = run.take("lint", results, "make lint", "build/log/lint.*.log")
+    say("lint: %s (%d s)" % (text, time.monotonic() - began))
+
+
 def start(row_id):
     return subprocess.Popen(
         [sys.executable, os.path.join(LAB, "suites.py"), "--child", row_id],
@@ -361,6 +385,8 @@ def main():
     if not a.row:
         unit_tests(run, "selftests/unit")
         unit_tests(run, "user")
+        if not a.unit:
+            lint(run)
     if not a.unit:
         boards(run, chosen, int(os.environ.get("JOBS") or max(1, os.cpu_count() or 1)))
     return run.finish()
