@@ -335,6 +335,7 @@ static u8 iir_read(struct umbra_uart *u)
 {
 	u8 id = interrupt_id(u);
 
+	u->iir_read = true;
 	if (id == IIR_THRE)
 		u->thr_empty = false;
 	return id | (fifo_mode(u) ? IIR_FIFOS : 0);
@@ -380,9 +381,18 @@ static bool fifo_err(const struct umbra_uart *u)
 	return false;
 }
 
+/*
+ * A driver that never reads IIR, as xv6's until 2024, answers the THRE interrupt
+ * by nothing but the look at LSR that shows THRE.  With a PLIC that asks again
+ * as long as the line is high it would get no further; QEMU's does not.  Once
+ * IIR was read, the data sheet alone counts.
+ */
 static u8 lsr_read(struct umbra_uart *u)
 {
 	u8 val = u->line_err;
+
+	if (!u->tx.count && !u->iir_read)
+		u->thr_empty = false;
 
 	if (u->rx.count)
 		val |= LSR_READY;

@@ -52,6 +52,7 @@ struct umbra_uart_fifo {
  * @line_err: OE PE FE BI that the next read of LSR shows and clears
  * @thr_empty: the transmitter ran empty and neither IIR nor THR was touched
  *	since: the THRE interrupt (section 8.5, IIR)
+ * @iir_read: IIR has been read since the reset
  * @timeout: characters have waited below the trigger level for 4 character
  *	times: the character timeout indication (section 8.5)
  * @rx: receiver FIFO
@@ -68,6 +69,7 @@ struct umbra_uart {
 	u8 dlm;
 	u8 line_err;
 	bool thr_empty;
+	bool iir_read;
 	bool timeout;
 	struct umbra_uart_fifo rx;
 	struct umbra_uart_fifo tx;
