@@ -68,6 +68,8 @@ SAME_ID(ZAWRS);
 #define REG_TIMER(name)		REG(TIMER, KVM_REG_RISCV_TIMER_REG(name))
 #define REG_ISA_EXT(id)		REG(ISA_EXT, id)
 #define REG_SBI_EXT(id)		REG(SBI_EXT, KVM_REG_RISCV_SBI_SINGLE | (id))
+#define REG_MCSR(csr) \
+	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | UMBRA_REG_RISCV_MCSR | (csr))
 /* x1..x31 follow pc in struct user_regs_struct. */
 #define REG_GPR(n)		REG(CORE, KVM_REG_RISCV_CORE_REG(regs.pc) + (n))
 /* Younger than Linux 6.12's header. */
@@ -231,8 +233,20 @@ static void put_reg(struct text *t, const struct vcpu *v, const char *name,
 		put(t, "%10s %016" PRIx64 "%c", name, val, after);
 }
 
+static const struct {
+	const char *name;
+	u64 csr;
+} machine_csrs[] = {
+	{ "mstatus", 0x300 }, { "mtvec", 0x305 }, { "mepc", 0x341 },
+	{ "mcause", 0x342 }, { "mtval", 0x343 }, { "mscratch", 0x340 },
+	{ "mie", 0x304 }, { "mip", 0x344 }, { "medeleg", 0x302 },
+	{ "mideleg", 0x303 }, { "pmpcfg0", 0x3a0 }, { "pmpcfg2", 0x3a2 },
+};
+
 static void put_registers(struct text *t, const struct vcpu *v)
 {
+	u64 val;
+
 	put(t, "umbra: registers of hart %u:\n", v->id);
 	put_reg(t, v, "pc", REG_CORE(regs.pc), ' ');
 	for (unsigned int n = 1; n < 32; n++)
@@ -249,6 +263,11 @@ static void put_registers(struct text *t, const struct vcpu *v)
 	put_reg(t, v, "sip", REG_CSR(sip), ' ');
 	put_reg(t, v, "time", REG_TIMER(time), ' ');
 	put_reg(t, v, "timecmp", REG_TIMER(compare), '\n');
+	/* Only a machine with M-mode has them. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(machine_csrs) &&
+	     !get_reg(v, REG_MCSR(machine_csrs[i].csr), &val); i++)
+		put_reg(t, v, machine_csrs[i].name,
+			REG_MCSR(machine_csrs[i].csr), i % 4 == 3 ? '\n' : ' ');
 }
 
 /* The line on where the guest was: pc, mode, last trap. */
@@ -264,7 +283,7 @@ static void put_where(struct text *t, const struct vcpu *v)
 	get_reg(v, REG_CSR(scause), &scause);
 	get_reg(v, REG_CSR(stval), &stval);
 	get_reg(v, REG_CSR(sepc), &sepc);
-	put(t, "umbra: pc 0x%" PRIx64 " in %c-mode", pc, mode ? 'S' : 'U');
+	put(t, "umbra: pc 0x%" PRIx64 " in %c-mode", pc, "US?M"[mode & 3]);
 	if (scause || stval || sepc)
 		put(t, "; last trap: scause 0x%llx (%s), stval 0x%llx, sepc 0x%llx\n",
 		    (unsigned long long)scause, scause_name(scause),

@@ -49,7 +49,7 @@ TRACE_EVENT(umbra_entry,
 		__entry->priv = priv;
 	),
 	TP_printk("vcpu %u pc 0x%lx v%c", __entry->vcpu, __entry->pc,
-		  __entry->priv ? 'S' : 'U')
+		  "US?M"[__entry->priv & 3])
 );
 
 TRACE_EVENT(umbra_exit,
