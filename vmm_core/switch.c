@@ -344,6 +344,35 @@ static const char *write_stub(struct umbra_vcpu *vcpu, const struct umbra_insn *
 	return NULL;
 }
 
+static bool hot_mstatus(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+			struct umbra_hot *hot)
+{
+	const char *op;
+
+	if (is_read(insn)) {
+		hot->first = sw_va(vcpu, umbra_sw_mstatus_read);
+		return true;
+	}
+	switch (insn->op) {
+	case UMBRA_OP_CSRRW:
+	case UMBRA_OP_CSRRWI:
+		op = umbra_sw_mstatus_swap;
+		break;
+	case UMBRA_OP_CSRRS:
+	case UMBRA_OP_CSRRSI:
+		op = umbra_sw_mstatus_set;
+		break;
+	default:
+		op = umbra_sw_mstatus_clear;
+		break;
+	}
+	hot->op = sw_va(vcpu, op);
+	hot->imm = insn->rs1;
+	hot->first = is_imm(insn) ? sw_va(vcpu, umbra_sw_imm) :
+		     stub_rs(vcpu, insn->rs1);
+	return true;
+}
+
 static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		    struct umbra_hot *hot)
 {
@@ -353,10 +382,8 @@ static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	if (!umbra_csr_legal(vcpu, insn->csr, !is_read(insn)))
 		return false;
 	hot->rd = stub_rd(vcpu, insn->rd);
-	if (insn->csr == VCSR_MSTATUS && is_read(insn)) {
-		hot->first = sw_va(vcpu, umbra_sw_mstatus_read);
-		return true;
-	}
+	if (insn->csr == VCSR_MSTATUS)
+		return hot_mstatus(vcpu, insn, hot);
 	if (insn->csr == VCSR_SSTATUS)
 		return hot_sstatus(vcpu, insn, hot);
 	if (insn->csr == VCSR_TIME && is_read(insn)) {

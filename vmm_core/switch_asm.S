@@ -35,6 +35,8 @@
 #define MPIE		0x80
 #define MPP		0x1800
 #define MPRV		0x20000
+#define MPP_BIT		11
+#define MPRV_BIT	17
 
 /* x1 to x31, for .irp */
 #define XREGS		    1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, \
@@ -420,12 +422,69 @@ umbra_sw_sstatus_read:
 	full_sstatus
 	finish_rd
 
-/* csrr rd, mstatus */
-	.globl	umbra_sw_mstatus_read
-umbra_sw_mstatus_read:
+/* t3 = mstatus as vM reads it; clobbers t2. */
+	.macro	full_mstatus
 	full_sstatus
 	ld	t2, SW_M_STATUS(t6)
 	or	t3, t3, t2
+	.endm
+
+/* csrr rd, mstatus */
+	.globl	umbra_sw_mstatus_read
+umbra_sw_mstatus_read:
+	full_mstatus
+	finish_rd
+
+/* csrrs rd, mstatus, t4 */
+	.globl	umbra_sw_mstatus_set
+umbra_sw_mstatus_set:
+	full_mstatus
+	or	t4, t4, t3
+	j	sw_mstatus_commit
+
+/* csrrc rd, mstatus, t4 */
+	.globl	umbra_sw_mstatus_clear
+umbra_sw_mstatus_clear:
+	full_mstatus
+	not	t4, t4
+	and	t4, t4, t3
+	j	sw_mstatus_commit
+
+/* csrrw rd, mstatus, t4 */
+	.globl	umbra_sw_mstatus_swap
+umbra_sw_mstatus_swap:
+	full_mstatus
+
+/*
+ * t3 = old, t4 = new.  Here the bits that traps and returns stack may change, as
+ * long as MPRV is 0 (MPP would choose another view) and nothing is pending.
+ */
+sw_mstatus_commit:
+	sd	t5, SW_SC_SLOT(t6)
+	xor	t2, t3, t4
+	li	t5, ~(MPP | MPIE | MIE | SPP | SPIE | SIE)
+	and	t5, t5, t2
+	bnez	t5, sw_world_exit
+	slli	t5, t4, 63 - MPRV_BIT
+	bltz	t5, sw_world_exit
+	srli	t5, t4, MPP_BIT
+	andi	t5, t5, 3
+	addi	t5, t5, -2
+	beqz	t5, sw_world_exit		/* reserved */
+	andi	t5, t4, MIE | SIE
+	beqz	t5, 1f
+	ld	t5, SW_IRQ_PENDING(t6)
+	bnez	t5, sw_world_exit
+1:	andi	t5, t2, SPP | SPIE | SIE
+	ld	t4, SW_SSTATUS(t6)
+	xor	t4, t4, t5
+	sd	t4, SW_SSTATUS(t6)
+	li	t5, MPP | MPIE | MIE
+	and	t5, t5, t2
+	ld	t4, SW_M_STATUS(t6)
+	xor	t4, t4, t5
+	sd	t4, SW_M_STATUS(t6)
+	ld	t5, SW_SC_SLOT(t6)
 	finish_rd
 
 /* csrrci rd, sstatus, SIE: local_irq_save() */
@@ -576,8 +635,8 @@ umbra_sw_mret:
 	ld	t4, SW_IRQ_PENDING(t6)
 	bnez	t4, sw_world_exit
 	ld	t3, SW_M_STATUS(t6)
-	srli	t4, t3, 11
-	andi	t4, t4, 3			/* MPP */
+	srli	t4, t3, MPP_BIT
+	andi	t4, t4, 3
 	beqz	t4, 1f
 	addi	t5, t4, -1
 	bnez	t5, sw_world_exit
