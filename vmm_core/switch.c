@@ -10,6 +10,7 @@
 #include <linux/cacheflush.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/vmalloc.h>
 
 #include "vmm.h"
 
@@ -82,7 +83,6 @@ static_assert(offsetof(struct umbra_hot, imm) == HOT_IMM);
 static_assert(offsetof(struct umbra_hot, next) == HOT_NEXT);
 
 #define SW_TEXT_ORDER	get_order(UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
-#define SW_AREA_ORDER	get_order(UMBRA_SW_DATA_PAGES * PAGE_SIZE)
 
 static struct page *text_pages;
 
@@ -107,13 +107,13 @@ void umbra_switch_exit(void)
 
 int umbra_switch_create(struct umbra_vcpu *vcpu)
 {
-	vcpu->sw_pages = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
-				     SW_AREA_ORDER);
-	if (!vcpu->sw_pages)
+	vcpu->sw_area = __vmalloc(UMBRA_SW_DATA_PAGES * PAGE_SIZE,
+				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!vcpu->sw_area)
 		return -ENOMEM;
-	vcpu->sw = page_address(vcpu->sw_pages) + PAGE_SIZE - SW_SIZE;
+	vcpu->sw = vcpu->sw_area + PAGE_SIZE - SW_SIZE;
 	vcpu->cpu = &vcpu->sw->cpu;
-	vcpu->hot = page_address(vcpu->sw_pages) + PAGE_SIZE;
+	vcpu->hot = vcpu->sw_area + PAGE_SIZE;
 	vcpu->mmu.fast = (void *)vcpu->hot + FAST_OFFSET;
 	vcpu->mmu.rmap = (void *)vcpu->mmu.fast + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
 	vcpu->sw->has_senvcfg = umbra_host.senvcfg;
@@ -123,16 +123,15 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 
 void umbra_switch_destroy(struct umbra_vcpu *vcpu)
 {
-	if (vcpu->sw_pages)
-		__free_pages(vcpu->sw_pages, SW_AREA_ORDER);
+	vfree(vcpu->sw_area);
 }
 
 phys_addr_t umbra_switch_page(struct umbra_vcpu *vcpu, unsigned int n)
 {
 	if (n < UMBRA_SW_TEXT_PAGES)
 		return page_to_phys(text_pages) + n * PAGE_SIZE;
-	return page_to_phys(vcpu->sw_pages) +
-	       (n - UMBRA_SW_TEXT_PAGES) * PAGE_SIZE;
+	n -= UMBRA_SW_TEXT_PAGES;
+	return page_to_phys(vmalloc_to_page(vcpu->sw_area + n * PAGE_SIZE));
 }
 
 /* Address of a label of the blob in the guest's address space. */
@@ -296,10 +295,10 @@ static bool hot_sstatus(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		break;
 	case UMBRA_OP_CSRRS:
 	case UMBRA_OP_CSRRSI:
-		op = umbra_sw_sstatus_set;
+		op = insn->rd ? umbra_sw_sstatus_set : umbra_sw_sstatus_or;
 		break;
 	default:
-		op = umbra_sw_sstatus_clear;
+		op = insn->rd ? umbra_sw_sstatus_clear : umbra_sw_sstatus_andn;
 		break;
 	}
 	hot->first = stub_rs(vcpu, insn->rs1);

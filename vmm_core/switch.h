@@ -133,6 +133,7 @@ extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
 extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
 extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
 extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
+extern const char umbra_sw_sstatus_or[], umbra_sw_sstatus_andn[];
 extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_mstatus_read[];
 extern const char umbra_sw_mstatus_set[], umbra_sw_mstatus_clear[];
 extern const char umbra_sw_mstatus_swap[];

@@ -507,6 +507,46 @@ umbra_sw_sie_set:
 	sd	t4, SW_SSTATUS(t6)
 	finish_rd
 
+/*
+ * csrs sstatus, t4: local_irq_restore(), and SUM for user_access_begin(), which
+ * are most of what a kernel does to sstatus.
+ */
+	.globl	umbra_sw_sstatus_or
+umbra_sw_sstatus_or:
+	andi	t2, t4, ~SIE
+	bnez	t2, 1f
+	beqz	t4, sw_advance
+	ld	t2, SW_IRQ_PENDING(t6)
+	bnez	t2, sw_world_exit
+	ld	t3, SW_SSTATUS(t6)
+	ori	t3, t3, SIE
+	sd	t3, SW_SSTATUS(t6)
+	j	sw_advance
+1:	lui	t2, 1 << (SUM_BIT - 12)
+	bne	t4, t2, umbra_sw_sstatus_set
+	ld	t3, SW_SSTATUS(t6)
+	ld	t4, SW_ROOT_SUM(t6)
+	beqz	t4, sw_world_exit
+	or	t3, t3, t2
+	j	sw_sum_view
+
+/* csrc sstatus, t4: user_access_end() */
+	.globl	umbra_sw_sstatus_andn
+umbra_sw_sstatus_andn:
+	lui	t2, 1 << (SUM_BIT - 12)
+	bne	t4, t2, umbra_sw_sstatus_clear
+	ld	t3, SW_SSTATUS(t6)
+	ld	t4, SW_ROOT_S(t6)
+	beqz	t4, sw_world_exit
+	not	t2, t2
+	and	t3, t3, t2
+sw_sum_view:
+	sd	t3, SW_SSTATUS(t6)
+	sd	t4, SW_ROOT_PRIV_S(t6)
+	csrw	satp, t4
+	sfence.vma
+	j	sw_advance
+
 /* csrrs rd, sstatus, t4 */
 	.globl	umbra_sw_sstatus_set
 umbra_sw_sstatus_set:

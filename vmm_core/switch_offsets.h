@@ -69,7 +69,7 @@
 #define SW_M_EPC		(SW_MACHINE_ALIGN + 24 - SW_SIZE)
 
 /* struct umbra_fast (shadow_mmu/fast.h), behind the hot table */
-#define FAST_OFFSET		0x10000
+#define FAST_OFFSET		0x20000
 #define FAST_BUSY		0
 #define FAST_PROBING		4
 #define FAST_HOLDING		8
@@ -84,7 +84,7 @@
 #define HOT_IMM			40
 #define HOT_NEXT		48
 #define HOT_SHIFT		6	/* log2 of its size */
-#define HOT_INDEX_BITS		10	/* log2 of the number of entries */
+#define HOT_INDEX_BITS		11	/* log2 of the number of entries */
 
 /* Size of one register stub in switch_asm.S. */
 #define SW_STUB_SHIFT		4

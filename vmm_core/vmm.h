@@ -169,7 +169,7 @@ struct umbra_vcpu {
 	struct umbra_machine *m;
 	struct umbra_hot *hot;
 	unsigned int hot_turn;
-	struct page *sw_pages;
+	void *sw_area;		/* per-vCPU pages of the switcher (switch.h) */
 	struct umbra_mmu mmu;
 	struct umbra_cpu_features feat;
 	u64 isa[2];		/* bit per KVM_RISCV_ISA_EXT_* */
