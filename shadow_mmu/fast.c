@@ -189,7 +189,7 @@ static inline bool fill_locked(struct umbra_fast *f, const struct fast_leaf *lea
 	known = known_pte(f, leaf->gfn);
 	if (!known)
 		return false;
-	if (!(known & UMBRA_KNOWN_W))
+	if (!(known & V_PTE_W))
 		perm &= ~V_PTE_W;
 	if (!(perm & want))
 		return false;
@@ -222,24 +222,45 @@ static inline bool fill_locked(struct umbra_fast *f, const struct fast_leaf *lea
 	return true;
 }
 
-/*
- * Does the guest's leaf @pte permit the access (steps 5 to 7 of the walk)?
- * 1: yes, 0: no, -1: A or D has to be set, which is not done here.
- */
-static inline int gpte_permits(u64 pte, u8 view, u64 want)
+/* Does the guest's leaf @pte permit the access (step 5 of the walk)? */
+static inline bool gpte_permits(u64 pte, u8 view, u64 want)
 {
 	if (view == UMBRA_VIEW_U) {
 		if (!(pte & V_PTE_U))
-			return 0;
+			return false;
 	} else if (pte & V_PTE_U) {
 		if (view != UMBRA_VIEW_SUM || want == V_PTE_X)
-			return 0;
+			return false;
 	}
-	if (!(pte & want))
-		return 0;
-	if (!(pte & V_PTE_A) || (want == V_PTE_W && !(pte & V_PTE_D)))
-		return -1;
-	return 1;
+	return pte & want;
+}
+
+/*
+ * A and D as the access has them set (step 7), in the guest's table in frame
+ * @gfn; false if it is not simple.
+ */
+static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
+			  u64 *pte, u64 want)
+{
+	u64 *at = (u64 *)(f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12)) + idx;
+	u64 new = *pte | V_PTE_A | (want == V_PTE_W ? V_PTE_D : 0);
+	u64 was, fail;
+
+	if (new == *pte)
+		return true;
+	if (!f->adue || (known_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
+		return false;
+	/* Once: an SC that fails without a reason leaves it to fault.c. */
+	asm volatile("	lr.d.aqrl %0, %2\n"
+		     "	li	%1, 1\n"
+		     "	bne	%0, %3, 1f\n"
+		     "	sc.d.aqrl %1, %4, %2\n"
+		     "1:\n"
+		     : "=&r"(was), "=&r"(fail), "+A"(*at)
+		     : "r"(*pte), "r"(new)
+		     : "memory");
+	*pte = new;
+	return !fail;
 }
 
 /*
@@ -253,7 +274,8 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	struct umbra_space *space;
 	struct shadow_page *sp;
 	u64 want, entry;
-	int level, ok;
+	int level;
+	bool ok;
 	u8 view;
 
 	set_probing(f, 1);
@@ -301,11 +323,13 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		    (leaf.gpte & V_PTE_RESERVED) ||
 		    (leaf.gpte & (V_PTE_R | V_PTE_W)) == V_PTE_W)
 			return SW_LEAVE;
-		ok = gpte_permits(leaf.gpte, view, want);
-		if (ok < 0)
-			return SW_LEAVE;
-		if (!ok)
+		if (!gpte_permits(leaf.gpte, view, want))
 			return reflect(sw, cause, va);
+		if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, want))
+			return SW_LEAVE;
+		/* The first of its kind here: fault.c marks the path. */
+		if (!(leaf.gpte & V_PTE_G) && !sp->private)
+			return SW_LEAVE;
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
 		leaf.perm = leaf.gpte & (V_PTE_R | V_PTE_W | V_PTE_X);
 		if (!(leaf.gpte & V_PTE_D))

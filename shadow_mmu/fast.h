@@ -10,8 +10,8 @@
  *			the guest's entries, bookkeeping
  *	known		one PTE per guest frame: the host page behind it, where
  *			vmm_core knows it (struct umbra_known)
- *	guest window	the same PTEs used as page table: guest memory, read
- *			only, so that guest tables can be read
+ *	guest window	the same PTEs used as page table: guest memory, where
+ *			guest tables are read, and their A and D set
  *
  * All of it is supervisor-only, as the switcher itself.  fast.c includes no
  * header of Linux that may bring code with it: it may refer to nothing
@@ -56,8 +56,11 @@ enum umbra_view {
 #define UMBRA_WIN_GPT		4096
 #define UMBRA_WIN_SP		8192
 
-/* A known PTE: V, R, A and the frame, for the guest window; and this bit. */
-#define UMBRA_KNOWN_W		0x100UL		/* the guest may write it */
+/*
+ * A known PTE: V, R, A and the frame, for the guest window; W and D as well if
+ * the guest may write it.
+ */
+#define UMBRA_KNOWN_W		(V_PTE_W | V_PTE_D)
 /* First frame of the table: where the RAM of every known machine begins. */
 #define UMBRA_KNOWN_BASE	0x80000UL
 #define UMBRA_KNOWN_GIB		16
@@ -69,6 +72,8 @@ enum umbra_view {
  *	always up to date, whatever this says
  * @used: for replacing the least recently used
  * @hw: hardware satp of each view's root, 0: not made yet
+ * @flips: umbra_mmu.flips when it was last empty: if it is the same now, every
+ *	page below a page that is not private is not private either
  * @salt_s: tells its S-mode entries apart in the hot table
  * @salt_u: the same for U-mode
  * @root: id of each view's root, valid where @hw is not 0
@@ -79,6 +84,7 @@ struct umbra_space {
 	u64 seen;
 	u64 used;
 	u64 hw[UMBRA_VIEWS];
+	u64 flips;
 	u64 salt_s;
 	u64 salt_u;
 	u32 root[UMBRA_VIEWS];
@@ -101,6 +107,7 @@ struct umbra_logged_fence {
  * @levels: of the hardware's tables
  * @aborts: how often there was such a fault
  * @now: index of the space in use, or UMBRA_NO_SPACE
+ * @adue: A and D are set by "hardware", not by faults
  * @reflect: page faults of S- and U-mode are for the guest's S-mode
  * @hole_gfn: first of the frames that PMP does not leave wholly to S- and U-mode
  * @hole_nr: how many
@@ -118,6 +125,7 @@ struct umbra_fast {
 	u64 aborts;
 	u32 now;
 	u32 reflect;
+	u32 adue;
 	u64 hole_gfn;
 	u64 hole_nr;
 	u64 known_nr;
@@ -176,6 +184,9 @@ struct shadow_role {
  * @spt: what the hardware walks
  * @gpt: TABLE, and ROOT of the host's own mode: the guest PTE that each used
  *	entry was made from; else NULL
+ * @private: it holds, or links to what holds, mappings without G; see
+ *	mark_path().  Once set it stays.
+ * @parents: links ever made to it, 2: more than one
  * @node: in the hash of roles
  * @used: entries in use (the switcher's own is not counted).  One that has V
  *	clear was taken back by fast.c, and waits to be set again or cleared.
@@ -187,6 +198,8 @@ struct shadow_role {
 struct shadow_page {
 	struct shadow_role role;
 	u32 id;
+	u8 private;
+	u8 parents;
 	u64 *spt;
 	u64 *gpt;
 	struct hlist_node node;

@@ -119,7 +119,7 @@ static u64 access_priv(struct umbra_vcpu *vcpu, enum umbra_access access)
 	return umbra_machine_data_priv(vcpu->m, vcpu->cpu);
 }
 
-static bool adue(struct umbra_vcpu *vcpu)
+bool umbra_adue(struct umbra_vcpu *vcpu)
 {
 	return !vcpu->feat.svade &&
 	       (!vcpu->m || (vcpu->m->menvcfg & V_ENVCFG_ADUE));
@@ -136,7 +136,7 @@ static int walk(struct umbra_vcpu *vcpu, struct umbra_walk *w,
 		.user = priv == UMBRA_PRIV_U,
 		.sum = vcpu->cpu->sstatus & V_SUM,
 		.mxr = vcpu->cpu->sstatus & V_MXR,
-		.svade = !adue(vcpu),
+		.svade = !umbra_adue(vcpu),
 		.access = info->access,
 	};
 	ret = umbra_walk(w, info->gva, &walk_ops, vcpu);
@@ -288,6 +288,42 @@ static bool is_linked(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 }
 
 /*
+ * Mark what leads to mappings without G: @path[0 .. @n - 1], from the root down,
+ * is about to hold one if @private.
+ *
+ * A page that is not private then leads to global mappings only, but for one
+ * case: another path to a page of this one.  That is what flips counts.
+ */
+static void mark_path(struct umbra_mmu *mmu, struct shadow_page **path, int n,
+		      bool private)
+{
+	while (n--) {
+		if (path[n]->private) {
+			private = true;
+		} else if (private) {
+			path[n]->private = true;
+			if (path[n]->parents > 1)
+				mmu->flips++;
+		}
+	}
+}
+
+/* Link @child below @sp, unless it is. */
+static int link_child(struct umbra_vcpu *vcpu, struct shadow_page *sp,
+		      unsigned int idx, struct shadow_page *child, u64 gpte)
+{
+	int ret;
+
+	if (is_linked(vcpu, sp, idx, child, gpte))
+		return 0;
+	/* It may hold what this address space was never, or is no longer, to see. */
+	ret = shadow_page_sync(vcpu, child);
+	if (!ret)
+		shadow_link(vcpu, sp, idx, child, gpte);
+	return ret;
+}
+
+/*
  * The page that holds the leaf for @gva, with everything above it linked and
  * up to date.  ERR_PTR(-ENOMEM) when shadow pages ran out.
  */
@@ -296,7 +332,9 @@ static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 				      struct shadow_page *root, u64 gva,
 				      u64 perm, int leaf_level)
 {
+	struct shadow_page *path[UMBRA_MAX_LEVELS] = { root };
 	struct shadow_page *sp = root;
+	int n = 1;
 
 	for (int level = sp->role.level; level > leaf_level; level--) {
 		unsigned int idx = umbra_va_index(gva, level);
@@ -309,16 +347,35 @@ static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 		child = shadow_page_get(vcpu, &role);
 		if (!child)
 			return ERR_PTR(-ENOMEM);
-		if (!is_linked(vcpu, sp, idx, child, gpte)) {
-			/*
-			 * It may hold what this address space was never, or
-			 * is no longer, to see.
-			 */
-			ret = shadow_page_sync(vcpu, child);
-			if (ret)
-				return ERR_PTR(ret);
-			shadow_link(vcpu, sp, idx, child, gpte);
-		}
+		ret = link_child(vcpu, sp, idx, child, gpte);
+		if (ret)
+			return ERR_PTR(ret);
+		sp = child;
+		path[n++] = sp;
+	}
+	mark_path(&vcpu->mmu, path, n,
+		  w->top >= 0 && !(w->pte[w->level] & V_PTE_G));
+	return sp;
+}
+
+struct shadow_page *shadow_path_upper(struct umbra_vcpu *vcpu,
+				      struct shadow_page *root, u64 satp)
+{
+	/* As for a walk that has only read satp. */
+	struct umbra_walk w = { .top = umbra_walk_top(satp), .level = 0 };
+	struct shadow_page *sp = root;
+
+	w.table[w.top] = satp & V_SATP_PPN;
+	while (sp->role.level > w.top) {
+		struct shadow_page *child;
+		struct shadow_role role;
+
+		child_role(&w, &root->role, ~0ULL, sp->role.level - 1, 0, &role);
+		child = shadow_page_get(vcpu, &role);
+		if (!child ||
+		    link_child(vcpu, sp, umbra_va_index(~0ULL, sp->role.level),
+			       child, 0))
+			return NULL;
 		sp = child;
 	}
 	return sp;

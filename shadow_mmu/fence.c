@@ -53,8 +53,10 @@ static void apply(struct umbra_vcpu *vcpu, struct umbra_space *space,
 {
 	if (!umbra_fence_hits(fence, space->satp))
 		return;
-	if (fence->all_va)
+	if (fence->all_va && fence->all_asid)
 		shadow_space_clear(vcpu, space);
+	else if (fence->all_va)
+		shadow_space_clear_private(vcpu, space);
 	else
 		shadow_space_fence(vcpu, space, fence->va);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The known table: per guest frame, the host page behind it, as a PTE that
- * maps the page read-only for the switcher alone.
+ * maps the page for the switcher alone.
  *
  * It is used twice by fast.c: as data, to make leaves from, and as last-level
  * page tables of the guest window, through which guest tables are read.  One
@@ -167,6 +167,18 @@ void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, bool writa
 	if (writable)
 		bits |= UMBRA_KNOWN_W;
 	WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
+}
+
+void *umbra_known_memory(struct umbra_vm *vm, u64 gfn)
+{
+	u64 n = gfn - UMBRA_KNOWN_BASE;
+	u64 *page = n < umbra_known_frames() ? known_page(vm, n) : NULL;
+	u64 pte = page ? READ_ONCE(page[n % PER_PAGE]) : 0;
+
+	/* Whoever takes the page away freezes first, then asks for the lock. */
+	if (!pte || READ_ONCE(vm->page->frozen))
+		return NULL;
+	return pfn_to_kaddr((pte & V_PTE_PPN) >> V_PTE_PPN_SHIFT);
 }
 
 void umbra_known_clear(struct umbra_vm *vm, u64 first, u64 last)

@@ -69,11 +69,16 @@ static void page_free(struct shadow_page *sp)
 	free_page((unsigned long)sp);
 }
 
+static bool shadows_table(const struct shadow_role *role)
+{
+	return role->kind == SHADOW_TABLE ||
+	       (role->kind == SHADOW_ROOT &&
+		umbra_walk_top(role->key) == role->level);
+}
+
 static struct shadow_page *page_alloc(const struct shadow_role *role)
 {
-	bool shadows = role->kind == SHADOW_TABLE ||
-		(role->kind == SHADOW_ROOT &&
-		 umbra_walk_top(role->key) == role->level);
+	bool shadows = shadows_table(role);
 	struct shadow_page *sp = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
 	static_assert(sizeof(*sp) <= PAGE_SIZE);
@@ -112,6 +117,23 @@ static int window_map(struct umbra_mmu *mmu, const struct shadow_page *sp)
 	return 0;
 }
 
+/* One that lost its role, if there is one of the right make. */
+static struct shadow_page *page_recycled(struct umbra_mmu *mmu,
+					 const struct shadow_role *role)
+{
+	struct shadow_page *sp;
+
+	hlist_for_each_entry(sp, &mmu->recycled, node)
+		if (!sp->gpt == !shadows_table(role)) {
+			hlist_del(&sp->node);
+			sp->role = *role;
+			sp->private = 0;
+			sp->parents = 0;
+			return sp;
+		}
+	return NULL;
+}
+
 struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 				    const struct shadow_role *role)
 {
@@ -122,6 +144,11 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 	hlist_for_each_entry(sp, head, node)
 		if (role_equal(&sp->role, role))
 			return sp;
+	sp = page_recycled(mmu, role);
+	if (sp) {
+		hlist_add_head(&sp->node, head);
+		return sp;
+	}
 	if (mmu->nr_pages >= UMBRA_SHADOW_MAX)
 		return NULL;
 	sp = page_alloc(role);
@@ -212,44 +239,55 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	if (sp->gpt)
 		sp->gpt[idx] = gpte;
 	sp->next[idx] = child->id;
+	if (child->parents < 2)
+		child->parents++;
 	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], shadow_make_link(child->spt));
 	umbra_mmu_unlock(&vcpu->mmu);
 }
 
-int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
+/* @now: the guest's table, NULL: it has none, or none any more. */
+static void sync_with(struct umbra_vcpu *vcpu, struct shadow_page *sp,
+		      const u64 *now)
 {
-	struct umbra_mmu *mmu = &vcpu->mmu;
-	u64 *now = mmu->scratch;
-	bool shadows = sp->gpt;
-	bool gone = false;
 	unsigned int idx;
 
-	/* Nothing in it, or a fixed range: nothing to compare. */
-	if (bitmap_empty((unsigned long *)sp->used, 512) || sp->role.kind == SHADOW_DIRECT)
-		return 0;
-	if (shadows) {
-		int ret = umbra_gpa_read(vcpu->vm,
-					 shadow_table_gfn(&sp->role) << 12,
-					 now, PAGE_SIZE);
-
-		/* The table's memory is gone: nothing in it holds. */
-		if (ret == -EFAULT)
-			gone = true;
-		else if (ret)
-			return ret;
-	}
-	umbra_mmu_lock(mmu);
 	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
-		if (shadows && !gone && shadow_entry_leaf(sp, idx) &&
-		    sp->gpt[idx] == now[idx])
-			continue;
-		/* A superpage's parts depend on this entry alone. */
-		if (shadows && !gone && sp->gpt[idx] == now[idx] &&
+		/* A leaf, or the parts of a superpage, depend on this alone. */
+		if (now && sp->gpt[idx] == READ_ONCE(now[idx]) &&
 		    umbra_pte_leaf(sp->gpt[idx]))
 			continue;
 		shadow_entry_clear(vcpu, sp, idx);
 	}
+}
+
+int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+	const u64 *now;
+	int ret;
+
+	/* Nothing in it, or a fixed range: nothing to compare. */
+	if (bitmap_empty((unsigned long *)sp->used, 512) ||
+	    sp->role.kind == SHADOW_DIRECT)
+		return 0;
+	umbra_mmu_lock(mmu);
+	now = sp->gpt ? umbra_known_memory(vcpu->vm, shadow_table_gfn(&sp->role)) :
+			NULL;
+	if (now || !sp->gpt) {
+		sync_with(vcpu, sp, now);
+		umbra_mmu_unlock(mmu);
+		return 0;
+	}
+	umbra_mmu_unlock(mmu);
+
+	ret = umbra_gpa_read(vcpu->vm, shadow_table_gfn(&sp->role) << 12,
+			     mmu->scratch, PAGE_SIZE);
+	/* -EFAULT: the table's memory is gone, and nothing in it holds. */
+	if (ret && ret != -EFAULT)
+		return ret;
+	umbra_mmu_lock(mmu);
+	sync_with(vcpu, sp, ret ? NULL : mmu->scratch);
 	umbra_mmu_unlock(mmu);
 	return 0;
 }
@@ -259,8 +297,18 @@ int shadow_read_gpte(struct umbra_vcpu *vcpu, u64 gpa, u64 *pte)
 	struct umbra_memslot *slot;
 	unsigned long hva;
 	int ret = -EFAULT;
-	int srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
+	const u64 *table;
+	int srcu;
 
+	umbra_mmu_lock(&vcpu->mmu);
+	table = umbra_known_memory(vcpu->vm, gpa >> 12);
+	if (table)
+		*pte = READ_ONCE(table[(gpa & 0xff8) / 8]);
+	umbra_mmu_unlock(&vcpu->mmu);
+	if (table)
+		return 0;
+
+	srcu = srcu_read_lock(&vcpu->vm->slots_srcu);
 	slot = umbra_memslot_find(vcpu->vm, gpa >> 12);
 	if (slot) {
 		hva = slot->hva + (((gpa >> 12) - slot->gfn) << 12) + (gpa & 0xff8);
@@ -340,6 +388,53 @@ void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
 			shadow_entry_clear(vcpu, sp, idx);
 	}
 	umbra_mmu_unlock(&vcpu->mmu);
+	space->flips = vcpu->mmu.flips;
+}
+
+/* Is @sp the guest's root table, or a level above it? */
+static bool above_guest(const struct shadow_page *sp, u64 satp)
+{
+	return sp->role.level >= umbra_walk_top(satp);
+}
+
+static void clear_private(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 satp)
+{
+	unsigned int idx;
+
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
+		struct shadow_page *child;
+
+		if (shadow_entry_leaf(sp, idx)) {
+			if (!(sp->gpt[idx] & V_PTE_G))
+				shadow_entry_clear(vcpu, sp, idx);
+			continue;
+		}
+		child = shadow_child(vcpu, sp, idx);
+		if (!child->private)
+			continue;
+		if (above_guest(child, satp))
+			clear_private(vcpu, child, satp);
+		else
+			shadow_entry_clear(vcpu, sp, idx);
+	}
+}
+
+/*
+ * A fence of one ASID need not touch global mappings (section 10.2.1): what
+ * holds nothing else stays linked.
+ */
+void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	if (space->flips != vcpu->mmu.flips) {
+		shadow_space_clear(vcpu, space);
+		return;
+	}
+	umbra_mmu_lock(&vcpu->mmu);
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view])
+			clear_private(vcpu, vcpu->mmu.pages[space->root[view]],
+				      space->satp);
+	umbra_mmu_unlock(&vcpu->mmu);
 }
 
 /*
@@ -373,6 +468,36 @@ static struct umbra_space *space_find(struct umbra_fast *fast, u64 satp, bool mx
 	return NULL;
 }
 
+/* Roots, and what is between them and guest tables, are of one space alone. */
+static void recycle(struct umbra_vcpu *vcpu, struct shadow_page *sp)
+{
+	unsigned int idx;
+
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
+		if (!shadow_entry_leaf(sp, idx)) {
+			struct shadow_page *child = shadow_child(vcpu, sp, idx);
+
+			if (child->role.kind == SHADOW_GLUE)
+				recycle(vcpu, child);
+		}
+		shadow_entry_clear(vcpu, sp, idx);
+	}
+	if (sp->role.kind == SHADOW_ROOT)
+		sp->spt[vcpu->mmu.sw_slot] = 0;
+	hlist_del(&sp->node);
+	sp->role = (struct shadow_role) { .kind = SHADOW_GLUE };
+	hlist_add_head(&sp->node, &vcpu->mmu.recycled);
+}
+
+static void space_recycle(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	umbra_mmu_lock(&vcpu->mmu);
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view])
+			recycle(vcpu, vcpu->mmu.pages[space->root[view]]);
+	umbra_mmu_unlock(&vcpu->mmu);
+}
+
 static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mxr)
 {
 	struct umbra_fast *fast = vcpu->mmu.fast;
@@ -387,8 +512,12 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 	/* Hot entries of its own may name what is replaced. */
 	if (space->salt_s == salt_bits(1 + nr))
 		vcpu->mmu.forget = true;
+	/* The one of satp off has one root in each of its views. */
+	if (space->satp && space->satp != SPACE_FREE)
+		space_recycle(vcpu, space);
 	*space = (struct umbra_space) {
 		.satp = satp, .mxr = mxr, .seen = fast->log_nr,
+		.flips = vcpu->mmu.flips,
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
 		.salt_u = salt_bits(SALT_USER + nr),
 	};
@@ -417,6 +546,76 @@ static struct shadow_page *root_get(struct umbra_vcpu *vcpu, u64 satp, u8 view)
 	return sp;
 }
 
+/* The page for @va on the way down from @root at the guest's root level. */
+static struct shadow_page *guest_root(struct umbra_vcpu *vcpu,
+				      struct shadow_page *root, u64 satp, u64 va)
+{
+	while (root && root->role.level > umbra_walk_top(satp)) {
+		unsigned int idx = umbra_va_index(va, root->role.level);
+
+		root = shadow_entry_live(root, idx) ?
+		       shadow_child(vcpu, root, idx) : NULL;
+	}
+	return root;
+}
+
+/* The space used last, if what it holds counts now. */
+static struct umbra_space *space_before(struct umbra_vcpu *vcpu,
+					const struct umbra_space *space)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+	struct umbra_space *best = NULL;
+
+	for (unsigned int i = 0; i < UMBRA_SPACES; i++) {
+		struct umbra_space *s = &fast->spaces[i];
+
+		if (s != space && s->satp != SPACE_FREE && s->mxr == space->mxr &&
+		    s->satp >> V_SATP_MODE_SHIFT ==
+		    space->satp >> V_SATP_MODE_SHIFT &&
+		    s->seen == fast->log_nr && (!best || s->used > best->used))
+			best = s;
+	}
+	return best;
+}
+
+/*
+ * A new address space of a kernel maps the kernel as the one before did.  What
+ * is global, and is up to date there, is right here, too, wherever the two
+ * root tables say the same: a hart may use global translations in any address
+ * space.  The rest is found out fault by fault.
+ */
+static void adopt_global(struct umbra_vcpu *vcpu, struct umbra_space *space,
+			 struct shadow_page *root, enum umbra_view view)
+{
+	struct umbra_space *before = space_before(vcpu, space);
+	u64 gfn = space->satp & V_SATP_PPN;
+	struct shadow_page *from, *to;
+	u64 va = ~0ULL;		/* the upper half */
+	unsigned int idx;
+
+	if (!before || !before->hw[view] || before->flips != vcpu->mmu.flips)
+		return;
+	from = guest_root(vcpu, vcpu->mmu.pages[before->root[view]],
+			  before->satp, va);
+	to = from ? shadow_path_upper(vcpu, root, space->satp) : NULL;
+	if (!to)
+		return;
+	for_each_set_bit(idx, (unsigned long *)from->used, 512) {
+		struct shadow_page *child;
+		u64 gpte;
+
+		if (idx < 256 || !shadow_entry_live(from, idx) ||
+		    shadow_entry_leaf(from, idx))
+			continue;
+		child = shadow_child(vcpu, from, idx);
+		if (child->private ||
+		    shadow_read_gpte(vcpu, (gfn << 12) + 8 * idx, &gpte) ||
+		    gpte != from->gpt[idx])
+			continue;
+		shadow_link(vcpu, to, idx, child, gpte);
+	}
+}
+
 static bool space_add_view(struct umbra_vcpu *vcpu, struct umbra_space *space,
 			   enum umbra_view view)
 {
@@ -425,6 +624,8 @@ static bool space_add_view(struct umbra_vcpu *vcpu, struct umbra_space *space,
 
 	if (!sp)
 		return false;
+	if (space->satp && view != UMBRA_VIEW_U)
+		adopt_global(vcpu, space, sp, view);
 	space->root[view] = sp->id;
 	space->hw[view] = shadow_make_satp(sp->spt);
 	/* Bare: the same for whoever asks. */
@@ -445,8 +646,8 @@ void umbra_mmu_unload(struct umbra_vcpu *vcpu)
 }
 
 /*
- * Find or make the space of the current satp, and the current view's root,
- * which in M-mode is not one of the space's: mret may go there.
+ * Find or make the space of the current satp, with its roots, and in M-mode,
+ * which is not one of its views, that root: mret may go to the space.
  */
 static int load_space(struct umbra_vcpu *vcpu)
 {
@@ -467,9 +668,11 @@ static int load_space(struct umbra_vcpu *vcpu)
 			*root = root_get(vcpu, 0, view);
 		if (!*root)
 			return -ENOMEM;
-	} else if (!space->hw[view] && !space_add_view(vcpu, space, view)) {
-		return -ENOMEM;
 	}
+	/* All of them: a kernel in S-mode is about to use the others. */
+	for (int v = 0; v < UMBRA_VIEWS; v++)
+		if (!space->hw[v] && !space_add_view(vcpu, space, v))
+			return -ENOMEM;
 	space->used = ++fast->clock;
 	fast->now = space - fast->spaces;
 	if (!mxr)
@@ -500,6 +703,7 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 	sw->root_priv_s = vcpu->cpu->sstatus & V_SUM ? sw->root_sum : sw->root_s;
 	if (!umbra_hot_ecall(vcpu))
 		sw->root_priv_s = 0;
+	fast->adue = umbra_adue(vcpu);
 	fast->reflect = !vcpu->m || !(~vcpu->m->medeleg & PAGE_FAULTS);
 	sw->salt_s = space->salt_s;
 	sw->salt_u = space->salt_u;
@@ -579,6 +783,7 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
 		mmu->fast->spaces[i] = (struct umbra_space) { .satp = SPACE_FREE };
 	memset(mmu->hash, 0, UMBRA_SHADOW_HASH * sizeof(*mmu->hash));
+	INIT_HLIST_HEAD(&mmu->recycled);
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
 	mmu->forget = true;

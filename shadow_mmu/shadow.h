@@ -60,12 +60,23 @@ void umbra_known_prepare(struct umbra_vm *vm, u64 gfn);
  */
 void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn,
 		     bool writable);
+/*
+ * The guest's memory of frame @gfn in the kernel's address space, or NULL where
+ * it is not known.  Under an mmu.lock, for as long as that is held.
+ */
+void *umbra_known_memory(struct umbra_vm *vm, u64 gfn);
 /* Forget frames @first .. @last; after their leaves, before the thaw. */
 void umbra_known_clear(struct umbra_vm *vm, u64 first, u64 last);
 /* How many frames it covers; where the guest window begins in the slot. */
 u64 umbra_known_frames(void);
 u64 umbra_known_window(void);
 
+/*
+ * fault.c: the guest's root table under @root, its upper half, with everything
+ * above it linked and up to date; NULL if that fails.
+ */
+struct shadow_page *shadow_path_upper(struct umbra_vcpu *vcpu,
+				      struct shadow_page *root, u64 satp);
 /* Find or make the page of a role; NULL when out of memory or over the limit. */
 struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 				    const struct shadow_role *role);
@@ -92,6 +103,8 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp);
 /* Everything in an address space is to be compared again. */
 void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space);
+/* All of it but global mappings is. */
+void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *space);
 /* One address in it is. */
 void shadow_space_fence(struct umbra_vcpu *vcpu, struct umbra_space *space, u64 va);
 /* Bring it up to date with the log of fences. */
@@ -102,6 +115,8 @@ struct umbra_space *shadow_space_now(struct umbra_vcpu *vcpu);
 struct shadow_page *shadow_root_now(struct umbra_vcpu *vcpu);
 /* The switcher lies where the guest has a mapping: put it elsewhere. */
 void shadow_move_switcher(struct umbra_vcpu *vcpu);
+/* Are A and D set by "hardware", or do they fault? */
+bool umbra_adue(struct umbra_vcpu *vcpu);
 /* Read one guest PTE; -EFAULT where no memory is. */
 int shadow_read_gpte(struct umbra_vcpu *vcpu, u64 gpa, u64 *pte);
 

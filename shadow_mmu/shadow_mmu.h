@@ -91,6 +91,8 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
  * @rmap: heads of the reverse map, id * 512 + index + 1; beside @fast
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
+ * @flips: how often a page with more than one parent became private
+ * @recycled: pages without a role, empty
  * @machine: roots of M-mode, without and with MPRV; no address space's
  * @once: page with a leaf that must not outlive the next exit, NULL: none
  * @once_index: its entry
@@ -103,9 +105,11 @@ struct umbra_mmu {
 	struct shadow_page **pages;	/* by id */
 	u32 nr_pages;
 	struct hlist_head *hash;
+	struct hlist_head recycled;
 	u32 *rmap;
 	unsigned int sw_slot;
 	bool forget;
+	u64 flips;
 	struct shadow_page *machine[UMBRA_ALL_VIEWS - UMBRA_VIEWS];
 	struct shadow_page *once;
 	unsigned int once_index;
