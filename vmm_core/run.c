@@ -392,7 +392,9 @@ static void prepare_csrs(struct umbra_vcpu *vcpu)
 	/* SPP = U, interrupts on in U-mode; SUM and MXR never reach here. */
 	sw->hw_sstatus = V_UXL_64 | V_SPIE | (cpu->sstatus & (V_FS | V_VS));
 	cpu->sstatus &= ~V_FPV;
-	sw->timer_armed = vcpu->timer_armed;
+	/* As the guest counts. */
+	sw->timer_armed = vcpu->timer_armed == ~0ULL ? ~0ULL :
+			  vcpu->timer_armed + vcpu->vm->time_delta;
 	sw->time_offset = vcpu->vm->time_delta;
 	sw->hw_scounteren = guest_scounteren(vcpu);
 	prepare_envcfg(vcpu);

@@ -363,6 +363,14 @@ TEST(wfi_timer, "wfi in S with SIE clear wakes when the timer fires (3.3.3)")
 	CHECK_EQ(irq_count[IRQ_STI], 0);
 }
 
+/* On a slow machine it comes before the wfi, which then has nothing to wait for. */
+static void skip_wfi(struct ctx *f)
+{
+	csr_clear(sie, BIT(IRQ_STI));
+	if (*(u32 *)f->pc == INSN_WFI)
+		f->pc += 4;
+}
+
 static u64 wfi_enabled(void)
 {
 	u64 at;
@@ -377,6 +385,7 @@ static u64 wfi_enabled(void)
 
 TEST(wfi_taken, "wfi with SIE set: the interrupt is taken, sepc inside or after the wfi (3.3.3)")
 {
+	irq_hook = skip_wfi;
 	for (int i = 0; i < LOOPS; i++) {
 		u64 after, before = irq_count[IRQ_STI];
 
