@@ -10,6 +10,7 @@
 #define UMBRA_BASE_H
 
 #ifdef __KERNEL__
+#include <asm/barrier.h>
 #include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -42,6 +43,10 @@ typedef int64_t s64;
 #define fallthrough		__attribute__((__fallthrough__))
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
+#define U32_MAX			((u32)~0U)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
 
 #endif /* UMBRA_BASE_H */
