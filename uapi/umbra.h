@@ -113,6 +113,9 @@ struct umbra_mmio_windows {
  *	FINISHER	ADDR				2 4 bytes, 4 KiB
  *	ACLINT		ADDR HARTS [SSWI]		MSWI and SSWI 4 bytes,
  *							MTIMER 4 8 bytes, 48 KiB
+ *	VIRTIO_BLK	ADDR [IRQ FILE READONLY LEGACY SERIAL0..2]
+ *							4 bytes, 1 2 4 8 bytes from
+ *							0x100 on, 512 bytes
  *
  * UART, the stream: read() takes what the guest transmitted, write() feeds its
  * receiver; both block, or return EAGAIN under O_NONBLOCK; poll() says POLLIN
@@ -128,6 +131,14 @@ struct umbra_mmio_windows {
  * ACLINT: as the SiFive CLINT, MSWI at 0, MTIMER at 0x4000, mtime at 0xbff8;
  * SSWI is 16 KiB at an address of its own.  mtime is the CSR time of all harts,
  * and writing it sets that.
+ *
+ * VIRTIO_BLK: a virtio block device over MMIO (virtio 1.3, 4.2 and 5.2).  FILE
+ * is a regular file or a block device, open for reading and, unless READONLY,
+ * for writing; INIT takes a reference of its own (EBADF: not open, or not for
+ * that; EINVAL: another kind of file, or less than 512 bytes).  The capacity is
+ * the size at that moment.  The I/O is done by a thread of the kernel's with
+ * the credentials and in the cgroups of the one that called INIT, and stops
+ * when that process ends.  Without FILE it is an empty slot: device ID 0.
  */
 #define UMBRA_DEV_TYPE_BASE		0x554d0000
 #define UMBRA_DEV_TYPE_PLIC		(UMBRA_DEV_TYPE_BASE + 0)
@@ -135,6 +146,7 @@ struct umbra_mmio_windows {
 #define UMBRA_DEV_TYPE_RTC		(UMBRA_DEV_TYPE_BASE + 2)
 #define UMBRA_DEV_TYPE_FINISHER		(UMBRA_DEV_TYPE_BASE + 3)
 #define UMBRA_DEV_TYPE_ACLINT		(UMBRA_DEV_TYPE_BASE + 4)
+#define UMBRA_DEV_TYPE_VIRTIO_BLK	(UMBRA_DEV_TYPE_BASE + 8)
 
 /* Attribute groups (struct kvm_device_attr.group). */
 #define UMBRA_DEV_GRP_CONFIG		0
@@ -151,6 +163,16 @@ struct umbra_mmio_windows {
 #define UMBRA_DEV_CONFIG_HARTS		3	/* PLIC, ACLINT: harts; 1024 contexts in all */
 #define UMBRA_DEV_CONFIG_CONTEXTS	4	/* PLIC: contexts per hart: 2 = M,S; 1 = S */
 #define UMBRA_DEV_CONFIG_SSWI		5	/* ACLINT: gpa of SSWI, a multiple of 8; 0: none */
+#define UMBRA_DEV_CONFIG_FILE		8	/* VIRTIO_BLK: a descriptor; looked up by INIT */
+#define UMBRA_DEV_CONFIG_READONLY	9	/* VIRTIO_BLK: 1: the guest cannot write */
+#define UMBRA_DEV_CONFIG_LEGACY		10	/* VIRTIO_BLK: 1: the legacy interface, version 1 */
+/*
+ * VIRTIO_BLK: the serial number, 20 bytes in ASCII, zeros after a shorter one:
+ * bytes 0 to 7, 8 to 15 and 16 to 19, the first in the lowest bits.
+ */
+#define UMBRA_DEV_CONFIG_SERIAL0	11
+#define UMBRA_DEV_CONFIG_SERIAL1	12
+#define UMBRA_DEV_CONFIG_SERIAL2	13
 
 /* UMBRA_DEV_GRP_CTRL: .addr is 0; set only. */
 

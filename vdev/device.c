@@ -26,6 +26,7 @@ static const struct umbra_vdev_ops *const vdev_types[] = {
 	[UMBRA_DEV_TYPE_RTC - UMBRA_DEV_TYPE_BASE] = &umbra_rtc_ops,
 	[UMBRA_DEV_TYPE_FINISHER - UMBRA_DEV_TYPE_BASE] = &umbra_finisher_ops,
 	[UMBRA_DEV_TYPE_ACLINT - UMBRA_DEV_TYPE_BASE] = &umbra_aclint_ops,
+	[UMBRA_DEV_TYPE_VIRTIO_BLK - UMBRA_DEV_TYPE_BASE] = &umbra_virtio_blk_ops,
 };
 
 /*
@@ -43,11 +44,22 @@ static const struct {
 	[UMBRA_DEV_CONFIG_HARTS] = { 1, UMBRA_PLIC_MAX_CONTEXTS, 1 },
 	[UMBRA_DEV_CONFIG_CONTEXTS] = { 1, 2, 1 },
 	[UMBRA_DEV_CONFIG_SSWI] = { 0, U64_MAX, 8 },
+	[UMBRA_DEV_CONFIG_FILE] = { 0, INT_MAX, 1 },
+	[UMBRA_DEV_CONFIG_READONLY] = { 0, 1, 1 },
+	[UMBRA_DEV_CONFIG_LEGACY] = { 0, 1, 1 },
+	[UMBRA_DEV_CONFIG_SERIAL0] = { 0, U64_MAX, 1 },
+	[UMBRA_DEV_CONFIG_SERIAL1] = { 0, U64_MAX, 1 },
+	[UMBRA_DEV_CONFIG_SERIAL2] = { 0, U32_MAX, 1 },
 };
 
 u32 umbra_vdev__types(void)
 {
-	return GENMASK(ARRAY_SIZE(vdev_types) - 1, 0);
+	u32 types = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(vdev_types); i++)
+		if (vdev_types[i])
+			types |= BIT(i);
+	return types;
 }
 
 static const struct umbra_vdev_ops *type_ops(u32 type)

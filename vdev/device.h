@@ -26,7 +26,7 @@
 #include "../uapi/umbra.h"
 #include "vdev.h"
 
-#define UMBRA_DEV_NR_CONFIG	(UMBRA_DEV_CONFIG_SSWI + 1)
+#define UMBRA_DEV_NR_CONFIG	(UMBRA_DEV_CONFIG_SERIAL2 + 1)
 
 struct umbra_vdev_ops;
 
@@ -116,6 +116,7 @@ extern const struct umbra_vdev_ops umbra_uart_ops;
 extern const struct umbra_vdev_ops umbra_rtc_ops;
 extern const struct umbra_vdev_ops umbra_finisher_ops;
 extern const struct umbra_vdev_ops umbra_aclint_ops;
+extern const struct umbra_vdev_ops umbra_virtio_blk_ops;
 
 /* bus.c */
 int umbra_bus__add(struct umbra_bus *bus, struct umbra_vdev *dev);

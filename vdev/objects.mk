@@ -9,3 +9,5 @@ umbra-y += vdev/plic.o vdev/plic_dev.o
 umbra-y += vdev/goldfish_rtc.o vdev/goldfish_rtc_dev.o
 umbra-y += vdev/finisher.o vdev/finisher_dev.o
 umbra-y += vdev/aclint.o vdev/aclint_dev.o
+umbra-y += vdev/virtqueue.o vdev/virtio_mmio.o
+umbra-y += vdev/virtio_blk.o vdev/virtio_blk_dev.o

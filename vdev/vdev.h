@@ -3,8 +3,8 @@
  * The line between vmm_core and vdev: what each may ask of the other.
  *
  * vmm_core asks vdev to make devices and to answer MMIO.  vdev asks vmm_core
- * for a reference on the VM, for interrupt lines into a hart, and to report a
- * system event.  Nothing else crosses.
+ * for a reference on the VM, for guest memory, for interrupt lines into a hart,
+ * and to report a system event.  Nothing else crosses.
  */
 #ifndef UMBRA_VDEV_H
 #define UMBRA_VDEV_H
@@ -14,6 +14,7 @@
 
 struct umbra_vm;
 struct umbra_bus;
+struct mm_struct;
 struct kvm_create_device;
 
 /* --- what vdev offers to vmm_core (bus.c, device.c) ---------------------- */
@@ -87,6 +88,20 @@ int umbra_vdev__create(struct umbra_vm *vm, struct kvm_create_device *cd);
 void umbra_vm_get(struct umbra_vm *vm);
 void umbra_vm_put(struct umbra_vm *vm);
 struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm);
+
+/*
+ * Guest-physical memory, bounded by slots; -EFAULT outside.  The caller's
+ * address space is the VM's: a vCPU's thread, or kthread_use_mm() of what
+ * umbra_vm_mm() returns.  May sleep.  Reads show what the guest would see where
+ * text is rewritten; writes win over it, and are logged as dirty.  Naturally
+ * aligned 2, 4 and 8 bytes are one access.
+ */
+struct mm_struct *umbra_vm_mm(struct umbra_vm *vm);
+int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len);
+int umbra_gpa_write(struct umbra_vm *vm, u64 gpa, const void *from, size_t len);
+/* Is all of [gpa, gpa + len) memory, and writable if @write?  Process context. */
+bool umbra_gpa_range_is_usable(struct umbra_vm *vm, u64 gpa, u64 len,
+			       bool write);
 
 /*
  * Drive an interrupt pin of a hart: V_SEI, V_MEI, V_MSI or V_MTI of its mip.

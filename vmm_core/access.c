@@ -132,27 +132,32 @@ bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa)
 	return ret;
 }
 
-/* Is [lo, lo + len) memory, with the address in two halves as SBI passes it? */
-bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len)
+bool umbra_gpa_range_is_usable(struct umbra_vm *vm, u64 gpa, u64 len, bool write)
 {
 	struct umbra_memslot *slot;
-	u64 gpa = lo;
+	u64 end = gpa + len;
 	bool ret = true;
 	int srcu;
 
-	if (hi || lo + len < lo)
+	if (end < gpa)
 		return false;
 	/* Slot by slot: the guest chooses the length. */
 	srcu = srcu_read_lock(&vm->slots_srcu);
-	while (ret && gpa < lo + len) {
+	while (ret && gpa < end) {
 		slot = umbra_memslot_find(vm, gpa >> PAGE_SHIFT);
-		if (slot)
+		if (slot && !(write && (slot->flags & KVM_MEM_READONLY)))
 			gpa = (slot->gfn + slot->npages) << PAGE_SHIFT;
 		else
 			ret = false;
 	}
 	srcu_read_unlock(&vm->slots_srcu, srcu);
 	return ret;
+}
+
+/* Is [lo, lo + len) memory, with the address in two halves as SBI passes it? */
+bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len)
+{
+	return !hi && umbra_gpa_range_is_usable(vm, lo, len, false);
 }
 
 bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len)

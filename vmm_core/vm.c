@@ -167,6 +167,11 @@ struct umbra_bus *umbra_vm_bus(struct umbra_vm *vm)
 	return vm->bus;
 }
 
+struct mm_struct *umbra_vm_mm(struct umbra_vm *vm)
+{
+	return vm->mm;
+}
+
 void umbra_vm_set_pin(struct umbra_vm *vm, u32 hart, u64 pin, bool level)
 {
 	struct umbra_vcpu *vcpu = umbra_vm_vcpu(vm, hart);

@@ -371,9 +371,7 @@ bool umbra_is_wfi(struct umbra_vcpu *vcpu, u64 va);
 int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
 			 enum umbra_access access);
 int umbra_complete_mmio(struct umbra_vcpu *vcpu);
-/* Guest-physical memory, bounded by slots; -EFAULT outside. */
-int umbra_gpa_read(struct umbra_vm *vm, u64 gpa, void *to, size_t len);
-int umbra_gpa_write(struct umbra_vm *vm, u64 gpa, const void *from, size_t len);
+/* umbra_gpa_read(), umbra_gpa_write(), umbra_gpa_range_is_usable(): vdev.h */
 /* Is gpa inside the windows user space emulates (or is there no list)? */
 bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa);
 bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len);
