@@ -25,6 +25,7 @@
 #include "cmd.h"
 #include "console.h"
 #include "devices.h"
+#include "disk.h"
 #include "fdt.h"
 #include "kvm.h"
 #include "memory.h"
@@ -150,6 +151,10 @@ static int build(struct guest *g)
 	m->nr_cpus = opt->cpus;
 	m->nr_uarts = 1 + opt->nr_serial;
 	m->bootargs = opt->append;
+	m->disks = opt->disk;
+	m->nr_disks = opt->nr_disks;
+	for (unsigned int i = 0; i < MACHINE_MAX_DISKS; i++)
+		m->disk_fd[i] = -1;
 	if (getrandom(m->rng_seed, sizeof(m->rng_seed), 0) !=
 	    (ssize_t)sizeof(m->rng_seed))
 		return fail(STATUS_SYSTEM, "the host gives no random numbers: %s",
@@ -158,6 +163,11 @@ static int build(struct guest *g)
 	ret = boot_open(&g->boot, opt);
 	if (ret)
 		return ret;
+	for (unsigned int i = 0; i < opt->nr_disks; i++) {
+		ret = disk_open(&opt->disk[i], &m->disk_fd[i]);
+		if (ret)
+			return ret;
+	}
 	ret = make_layout(g);
 	if (ret)
 		return ret;
@@ -257,6 +267,9 @@ static void destroy(struct guest *g)
 	if (g->mrom)
 		munmap(g->mrom, MROM_SIZE);
 	boot_close(&g->boot);
+	for (unsigned int i = 0; i < g->machine.nr_disks; i++)
+		if (g->machine.disk_fd[i] >= 0)
+			close(g->machine.disk_fd[i]);
 	pthread_mutex_destroy(&vm->lock);
 }
 

@@ -19,6 +19,7 @@ static const u32 vdev_type[] = {
 	[VDEV_FINISHER]	= UMBRA_DEV_TYPE_FINISHER,
 	[VDEV_RTC]	= UMBRA_DEV_TYPE_RTC,
 	[VDEV_UART]	= UMBRA_DEV_TYPE_UART,
+	[VDEV_VIRTIO]	= UMBRA_DEV_TYPE_VIRTIO_BLK,
 };
 
 static int refused(const struct vdev_desc *d, const char *what)
@@ -39,6 +40,30 @@ static int set_config(const struct vdev_desc *d, int fd, u64 attr,
 	if (ioctl(fd, KVM_SET_DEVICE_ATTR, &a) < 0)
 		return refused(d, what);
 	return 0;
+}
+
+static int configure_disk(const struct vdev_desc *d, const struct machine *m,
+			  int fd)
+{
+	const struct disk *disk = &m->disks[d->index];
+	u64 serial[3] = { 0 };
+	int ret;
+
+	for (unsigned int i = 0; disk->serial[i]; i++)
+		serial[i / 8] |= (u64)(u8)disk->serial[i] << (8 * (i % 8));
+
+	ret = set_config(d, fd, UMBRA_DEV_CONFIG_FILE, "the file",
+			 (u64)m->disk_fd[d->index]);
+	if (!ret)
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_READONLY, "readonly",
+				 disk->readonly);
+	if (!ret)
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_LEGACY, "legacy",
+				 disk->legacy);
+	for (u64 i = 0; i < ARRAY_SIZE(serial) && !ret; i++)
+		ret = set_config(d, fd, UMBRA_DEV_CONFIG_SERIAL0 + i,
+				 "the serial number", serial[i]);
+	return ret;
 }
 
 static int configure(const struct vdev_desc *d, const struct machine *m, int fd)
@@ -63,6 +88,8 @@ static int configure(const struct vdev_desc *d, const struct machine *m, int fd)
 	if (!ret && d->kind == VDEV_PLIC)
 		ret = set_config(d, fd, UMBRA_DEV_CONFIG_CONTEXTS,
 				 "the contexts", m->m_mode ? 2 : 1);
+	if (!ret && d->kind == VDEV_VIRTIO && d->index < m->nr_disks)
+		ret = configure_disk(d, m, fd);
 	if (!ret && ioctl(fd, KVM_SET_DEVICE_ATTR, &init) < 0)
 		ret = refused(d, "the start");
 	return ret;

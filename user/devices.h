@@ -7,7 +7,7 @@
 
 #include "machine.h"
 
-#define MAX_VDEVS	16
+#define MAX_VDEVS	32
 
 struct devices {
 	unsigned int nr;

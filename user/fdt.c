@@ -300,6 +300,15 @@ static void write_uart(struct writer *w, const struct vdev_desc *d)
 	end(w);
 }
 
+static void write_virtio(struct writer *w, const struct vdev_desc *d)
+{
+	begin(w, "virtio_mmio@%" PRIx64, d->base);
+	prop_str(w, "compatible", "virtio,mmio");
+	prop_reg(w, d->base, d->size);
+	prop_irq(w, d);
+	end(w);
+}
+
 static void write_soc(struct writer *w, const struct machine *m)
 {
 	begin(w, "soc");
@@ -328,6 +337,11 @@ static void write_soc(struct writer *w, const struct machine *m)
 			break;
 		case VDEV_UART:
 			write_uart(w, d);
+			break;
+		case VDEV_VIRTIO:
+			/* An empty slot would only be looked at in vain. */
+			if (d->index < m->nr_disks)
+				write_virtio(w, d);
 			break;
 		}
 	}

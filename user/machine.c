@@ -16,6 +16,14 @@ const struct vdev_desc machine_vdevs[] = {
 	{ "UART 1",   VDEV_UART,     0x10000100, 0x100,    12, 1 },
 	{ "UART 2",   VDEV_UART,     0x10000200, 0x100,    13, 2 },
 	{ "UART 3",   VDEV_UART,     0x10000300, 0x100,    14, 3 },
+	{ "disk 0",   VDEV_VIRTIO,   0x10001000, 0x1000,   1,  0 },
+	{ "disk 1",   VDEV_VIRTIO,   0x10002000, 0x1000,   2,  1 },
+	{ "disk 2",   VDEV_VIRTIO,   0x10003000, 0x1000,   3,  2 },
+	{ "disk 3",   VDEV_VIRTIO,   0x10004000, 0x1000,   4,  3 },
+	{ "disk 4",   VDEV_VIRTIO,   0x10005000, 0x1000,   5,  4 },
+	{ "disk 5",   VDEV_VIRTIO,   0x10006000, 0x1000,   6,  5 },
+	{ "disk 6",   VDEV_VIRTIO,   0x10007000, 0x1000,   7,  6 },
+	{ "disk 7",   VDEV_VIRTIO,   0x10008000, 0x1000,   8,  7 },
 };
 
 const unsigned int machine_nr_vdevs = ARRAY_SIZE(machine_vdevs);

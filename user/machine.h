@@ -13,6 +13,7 @@
 #define RAM_BASE		0x80000000ULL
 
 #define MACHINE_MAX_UARTS	4	/* the console and three --serial */
+#define MACHINE_MAX_DISKS	8	/* virtio-mmio slots */
 #define MACHINE_MAX_CPUS	1024	/* what the lists here are sized for */
 #define MACHINE_MIN_RAM		(4 * MIB)
 #define MACHINE_DEFAULT_RAM	(512 * MIB)
@@ -36,6 +37,7 @@ enum vdev_kind {
 	VDEV_FINISHER,
 	VDEV_RTC,
 	VDEV_UART,
+	VDEV_VIRTIO,
 };
 
 struct vdev_desc {
@@ -51,11 +53,26 @@ struct vdev_desc {
 extern const struct vdev_desc machine_vdevs[];
 extern const unsigned int machine_nr_vdevs;
 
+#define DISK_SECTOR		512
+#define DISK_SERIAL		20
+#define DISK_PATH		4096	/* PATH_MAX */
+
+/* A disk, as the command line gives it. */
+struct disk {
+	char path[DISK_PATH];
+	char serial[DISK_SERIAL + 1];
+	bool readonly;
+	bool legacy;		/* virtio-mmio version 1 */
+};
+
 struct machine {
 	u64 ram_size;
 	unsigned int nr_cpus;
 	unsigned int nr_uarts;
 	bool m_mode;		/* harts start in M-mode, at the reset address */
+	unsigned int nr_disks;
+	const struct disk *disks;
+	int disk_fd[MACHINE_MAX_DISKS];	/* of the first nr_disks; -1: not open */
 	struct isa isa;
 	u64 timebase;		/* Hz */
 	unsigned int satp_mode;		/* SATP_MODE_*; 0: not known */
@@ -68,7 +85,8 @@ struct machine {
 
 /*
  * Does this machine have the device?  UARTs: as many as asked for; the ACLINT:
- * where there is an M-mode to interrupt.
+ * where there is an M-mode to interrupt; virtio: all slots, those without a disk
+ * being empty.
  */
 bool machine_has(const struct machine *m, const struct vdev_desc *dev);
 

@@ -22,6 +22,7 @@ const char run_help[] =
 "  --serial PATH    one more UART (ttyS1, ...), at most 3: output appended to\n"
 "                   a file; both ways on a tty, other device or socket; to a\n"
 "                   FIFO, and from the FIFO PATH.in if there is one\n"
+"  --disk FILE[,readonly][,serial=S][,legacy]   a virtio disk, at most 8\n"
 "  --no-reboot      end when the guest resets instead of starting it again\n"
 "  --registers      show all registers when the guest dies\n"
 "  --stats FILE     append the module's counters to FILE at the end\n"
@@ -44,6 +45,7 @@ enum {
 	OPT_CPUS,
 	OPT_MMU,
 	OPT_SERIAL,
+	OPT_DISK,
 	OPT_NO_REBOOT,
 	OPT_REGISTERS,
 	OPT_STATS,
@@ -60,6 +62,7 @@ static const struct option long_options[] = {
 	{ "cpus",	required_argument,	NULL, OPT_CPUS },
 	{ "mmu",	required_argument,	NULL, OPT_MMU },
 	{ "serial",	required_argument,	NULL, OPT_SERIAL },
+	{ "disk",	required_argument,	NULL, OPT_DISK },
 	{ "no-reboot",	no_argument,		NULL, OPT_NO_REBOOT },
 	{ "registers",	no_argument,		NULL, OPT_REGISTERS },
 	{ "stats",	required_argument,	NULL, OPT_STATS },
@@ -94,6 +97,74 @@ static int parse_memory(const char *arg, u64 *memory)
 	if (*memory > (1ULL << 56) - RAM_BASE)
 		return fail(STATUS_USAGE, "--memory '%s': is more than any machine has; give less",
 			    arg);
+	return 0;
+}
+
+/*
+ * Copy what comes before the first comma; two of them stand for one that
+ * belongs to the name.  Returns what is behind, NULL when @to is too small.
+ */
+static const char *copy_name(const char *arg, char *to, size_t size)
+{
+	for (; *arg; arg++) {
+		if (*arg == ',' && *++arg != ',')
+			break;
+		if (!--size)
+			return NULL;
+		*to++ = *arg;
+	}
+	*to = 0;
+	return arg;
+}
+
+/* One word of --disk after the file, of @len characters. */
+static int parse_disk_word(const char *arg, struct disk *disk, const char *word,
+			   size_t len)
+{
+	static const char serial[] = "serial=";
+	const size_t name = sizeof(serial) - 1;
+
+	if (len == strlen("readonly") && !strncmp(word, "readonly", len)) {
+		disk->readonly = true;
+	} else if (len == strlen("legacy") && !strncmp(word, "legacy", len)) {
+		disk->legacy = true;
+	} else if (len > name && !strncmp(word, serial, name)) {
+		if (len - name > DISK_SERIAL)
+			return fail(STATUS_USAGE, "--disk '%s': a serial number has at most %d characters; shorten it",
+				    arg, DISK_SERIAL);
+		memcpy(disk->serial, word + name, len - name);
+	} else {
+		return fail(STATUS_USAGE, "--disk '%s': '%.*s' is not an option of a disk; give readonly, serial=S or legacy, and write a comma in the file's name twice",
+			    arg, (int)len, word);
+	}
+	return 0;
+}
+
+static int parse_disk(const char *arg, struct run_options *opt)
+{
+	const char *word;
+	struct disk *disk;
+
+	if (opt->nr_disks == ARRAY_SIZE(opt->disk))
+		return fail(STATUS_USAGE, "--disk '%s': the machine has room for %zu disks; give fewer",
+			    arg, ARRAY_SIZE(opt->disk));
+	disk = &opt->disk[opt->nr_disks++];
+	word = copy_name(arg, disk->path, sizeof(disk->path));
+	if (!word)
+		return fail(STATUS_USAGE, "--disk: the name of a file has at most %d characters; shorten the path",
+			    DISK_PATH - 1);
+	if (!disk->path[0])
+		return fail(STATUS_USAGE, "--disk '%s': there is no file of this name; give its path",
+			    arg);
+	while (*word) {
+		size_t len = strcspn(word, ",");
+		int ret = parse_disk_word(arg, disk, word, len);
+
+		if (ret)
+			return ret;
+		word += len;
+		word += *word == ',';
+	}
 	return 0;
 }
 
@@ -134,6 +205,8 @@ static int parse_option(int c, struct run_options *opt)
 				    optarg, ARRAY_SIZE(opt->serial));
 		opt->serial[opt->nr_serial++] = optarg;
 		return 0;
+	case OPT_DISK:
+		return parse_disk(optarg, opt);
 	case OPT_NO_REBOOT:
 		opt->no_reboot = true;
 		return 0;

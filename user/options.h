@@ -20,6 +20,8 @@ struct run_options {
 	const char *device;
 	const char *serial[MACHINE_MAX_UARTS - 1];
 	unsigned int nr_serial;
+	struct disk disk[MACHINE_MAX_DISKS];
+	unsigned int nr_disks;
 	u64 memory;
 	unsigned int cpus;
 	unsigned int satp_mode;		/* 0: the host's default for guests */

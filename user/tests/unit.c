@@ -20,6 +20,7 @@
 #include <zlib.h>
 #endif
 
+#include "disk.h"
 #include "fdt.h"
 #include "image.h"
 #include "isa.h"
@@ -302,6 +303,19 @@ static void test_fdt(void)
 	   cells(fdt, "/soc/test@100000", "phandle", 0), "fdt: poweroff");
 	ok(cells(fdt, "/reboot", "value", 0) == 0x7777, "fdt: reboot");
 
+	ok(fdt_path_offset(fdt, "/soc/virtio_mmio@10001000") < 0,
+	   "fdt: no disk");
+	m.nr_disks = 2;
+	ok(!fdt_build(&m, fdt, size) &&
+	   !strcmp(str_prop(fdt, "/soc/virtio_mmio@10002000", "compatible"),
+		   "virtio,mmio") &&
+	   cells(fdt, "/soc/virtio_mmio@10002000", "reg", 1) == 0x10002000 &&
+	   cells(fdt, "/soc/virtio_mmio@10001000", "interrupts", 0) == 1 &&
+	   cells(fdt, "/soc/virtio_mmio@10002000", "interrupts", 0) == 2 &&
+	   cells(fdt, "/soc/virtio_mmio@10002000", "interrupt-parent", 0) == plic &&
+	   fdt_path_offset(fdt, "/soc/virtio_mmio@10003000") < 0,
+	   "fdt: two disks");
+
 	ok(fdt_build(&m, fdt, 512) == -FDT_ERR_NOSPACE, "fdt: buffer too small");
 
 	m.satp_mode = 0;
@@ -344,6 +358,7 @@ static void test_fdt(void)
 	m.m_mode = true;
 	m.nr_cpus = MACHINE_MAX_CPUS;
 	m.nr_uarts = MACHINE_MAX_UARTS;
+	m.nr_disks = MACHINE_MAX_DISKS;
 	memset(m.isa.ext, 1, sizeof(m.isa.ext));
 	size = fdt_bound(&m);
 	fdt = malloc(size);
@@ -747,8 +762,8 @@ static void test_unpack(void)
 
 static int parse(struct run_options *opt, ...)
 {
-	static char copies[16][64];
-	char *argv[17] = { "run" };
+	static char copies[24][64];
+	char *argv[25] = { "run" };
 	int argc = 1;
 	va_list ap;
 	const char *s;
@@ -814,6 +829,95 @@ static void test_options(void)
 	PARSE_BAD("sv39, sv48 or sv57", "--kernel", "k", "--mmu", "sv32");
 	PARSE_BAD("3 extra UARTs", "--serial", "a", "--serial", "b",
 		  "--serial", "c", "--serial", "d");
+}
+
+static void test_disk_option(void)
+{
+	static char name[DISK_PATH + 1];
+	struct run_options o;
+
+	said();
+	ok(PARSE_OK("--kernel", "k", "--disk", "a/b") && o.nr_disks == 1 &&
+	   !strcmp(o.disk[0].path, "a/b") && !o.disk[0].readonly &&
+	   !o.disk[0].legacy && !o.disk[0].serial[0], "disk: defaults");
+	ok(PARSE_OK("--kernel", "k", "--disk", "a,readonly,serial=S 1,legacy",
+		    "--disk", "b,serial=12345678901234567890") &&
+	   o.nr_disks == 2 && !strcmp(o.disk[0].path, "a") &&
+	   o.disk[0].readonly && o.disk[0].legacy &&
+	   !strcmp(o.disk[0].serial, "S 1") && !strcmp(o.disk[1].path, "b") &&
+	   !strcmp(o.disk[1].serial, "12345678901234567890") &&
+	   !o.disk[1].readonly, "disk: all");
+	ok(PARSE_OK("--kernel", "k", "--disk", "a,,b,,,legacy") &&
+	   !strcmp(o.disk[0].path, "a,b,") && o.disk[0].legacy,
+	   "disk: commas in the name");
+
+	PARSE_BAD("no file of this name", "--disk", ",readonly");
+	PARSE_BAD("no file of this name", "--disk", "");
+	PARSE_BAD("'raw' is not an option", "--disk", "a,raw");
+	PARSE_BAD("'' is not an option", "--disk", "a,readonly,,legacy");
+	PARSE_BAD("not an option", "--disk", "a,readonly=1");
+	PARSE_BAD("not an option", "--disk", "a,serial=");
+	PARSE_BAD("at most 20", "--disk", "a,serial=123456789012345678901");
+	PARSE_BAD("room for 8 disks", "--disk", "a", "--disk", "b", "--disk", "c",
+		  "--disk", "d", "--disk", "e", "--disk", "f", "--disk", "g",
+		  "--disk", "h", "--disk", "i");
+	memset(name, 'n', sizeof(name) - 1);
+	ok(run_options_parse(3, (char *[]) { "run", "--disk", name, NULL },
+			     &o) == STATUS_USAGE &&
+	   mentions(said(), "at most 4095"), "disk: a name too long");
+}
+
+/* A disk for disk_open() in a file, or NULL: it cannot be made. */
+static const char *disk_file(struct disk *disk, off_t size)
+{
+	int fd;
+
+	strcpy(disk->path, "/tmp/umbra-disk-XXXXXX");
+	fd = mkstemp(disk->path);
+	if (fd < 0 || ftruncate(fd, size))
+		return NULL;
+	close(fd);
+	return disk->path;
+}
+
+#define OPEN_BAD(status, word, d) do {					\
+	int ret = disk_open(d, &fd);					\
+	const char *msg = said();					\
+	ok(ret == (status) && fd == -1 && mentions(msg, word),		\
+	   "disk: %.*s", (int)strcspn(msg, "\n"), msg);			\
+} while (0)
+
+static void test_disk_open(void)
+{
+	struct disk d = { .path = "/tmp/no-such-disk" }, ro;
+	int fd, fd2, fd3;
+
+	said();
+	OPEN_BAD(STATUS_NOINPUT, "truncate -s", &d);
+	strcpy(d.path, "/tmp");
+	OPEN_BAD(STATUS_NOINPUT, "a directory", &d);
+	d.readonly = true;
+	OPEN_BAD(STATUS_NOINPUT, "a directory", &d);
+	strcpy(d.path, "/dev/null");
+	OPEN_BAD(STATUS_NOINPUT, "not a file", &d);
+	d.readonly = false;
+
+	ok(disk_file(&d, 511), "disk: a small file");
+	OPEN_BAD(STATUS_DATA, "less than a sector", &d);
+	ok(!truncate(d.path, 512), "disk: a larger file");
+
+	ok(!disk_open(&d, &fd2), "disk: opened");
+	OPEN_BAD(STATUS_NOINPUT, "in use by another guest", &d);
+	ro = d;
+	ro.readonly = true;
+	OPEN_BAD(STATUS_NOINPUT, "in use by another guest", &ro);
+	close(fd2);
+	ok(!disk_open(&ro, &fd2) && !disk_open(&ro, &fd3),
+	   "disk: two readers");
+	OPEN_BAD(STATUS_NOINPUT, "readonly", &d);
+	close(fd2);
+	close(fd3);
+	unlink(d.path);
 }
 
 static void test_help(void)
@@ -892,6 +996,8 @@ int main(int argc, char **argv)
 	test_image_robust();
 	test_unpack();
 	test_options();
+	test_disk_option();
+	test_disk_open();
 	test_help();
 	test_trap();
 	for (int i = 1; i < argc; i++)
