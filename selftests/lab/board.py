@@ -27,6 +27,7 @@ def main():
     p.add_argument("--umbra", action="store_true", help="load umbra.ko, add umbra and guest to /bin")
     p.add_argument("--umbra-args", default="", help="parameters of umbra.ko")
     p.add_argument("--guest", action="append", default=[], help="add Debian's kernel of this suite as /guest/NAME")
+    p.add_argument("--guest-module", action="append", default=[], help="load this module of its Debian kernel in the guest")
     p.add_argument("--add", action="append", default=[], metavar="SRC[:DEST]", help="add a file or directory (default /lab/NAME)")
     p.add_argument("--packages", metavar="SET", help="Debian programs as the board's /usr: a set of selftests/lab/packages")
     p.add_argument("--module", action="append", default=[], help="load this module of Debian's kernel")
@@ -54,6 +55,7 @@ def main():
         b.umbra(a.umbra_args)
     for g in a.guest:
         b.guest_kernel(g)
+    b.guest_module(*a.guest_module)
     for item in a.add:
         src, _, dest = item.partition(":")
         b.add(src, dest or None)

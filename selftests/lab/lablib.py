@@ -128,6 +128,17 @@ def guest_initramfs(command=None):
     return c.finish()
 
 
+def guest_modules(name, names):
+    """What is put behind the guest's initramfs so that guest-init loads modules."""
+    c = Cpio()
+    loads = []
+    for ko, data in debian_modules(name, names):
+        c.bytes("umbra/modules/" + ko, data, 0o644)
+        loads.append(ko)
+    c.bytes("umbra/modules/order", "".join(ko + "\n" for ko in loads).encode(), 0o644)
+    return c.finish()
+
+
 def debian_modules(host, names):
     """(file name, content) of Debian's modules and what they depend on, in load order."""
     base = kernel(host)["MODULES"]
@@ -206,6 +217,8 @@ class Board:
         self.keys = None  # what the board's console receives, once it can be woken
         self.on_start = None
         self._debian = []
+        self._guests = []
+        self._guest_modules = []
 
     def add(self, src, dest=None):
         dest = dest or "/lab/" + os.path.basename(src.rstrip("/"))
@@ -256,9 +269,14 @@ class Board:
             t.start()
 
     def guest_kernel(self, name):
+        self._guests.append(name)
         self.cpio.file("guest/" + name, kernel(name)["VMLINUZ"])
         if "guest/initrd" not in self.cpio.names:
             self.cpio.bytes("guest/initrd", guest_initramfs(), 0o644)
+
+    def guest_module(self, *names):
+        """Modules of the guests' own Debian kernels, loaded by guest-init."""
+        self._guest_modules += names
 
     def port(self, name, sink=None, path=None):
         """A virtio-serial port, /dev/lab/NAME on the board; what is written
@@ -271,6 +289,9 @@ class Board:
         if self.log is None:
             self.log = os.path.join(self.tmp, "console")
         self.cpio.bytes("lab/run", script.encode())
+        if self._guest_modules:
+            for g in self._guests:
+                self.cpio.bytes("lib/guest/" + g, guest_modules(g, self._guest_modules), 0o644)
         loads = []
         for name, data in debian_modules(self.host, self._debian):
             self.cpio.bytes("lib/debian/" + name, data, 0o644)

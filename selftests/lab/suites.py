@@ -12,6 +12,7 @@ A suite says what its board needs in a comment, anywhere in its text:
   guest=NAME    Debian's kernel NAME as /guest/NAME, with /guest/initrd;
                 guest=@args: those named in the suite's arguments
   module=NAME   a module of the host's Debian kernel, loaded
+  guest-module=NAME  a module of the guest's Debian kernel, loaded there
   umbra=PARAMS  parameters of umbra.ko, comma separated (umbra=a=1,b=2)
   wake          /dev/lab/wake: SECONDS written there wake the board after that time
   no-umbra      umbra.ko and the launcher are there, but not loaded
@@ -160,6 +161,8 @@ def run_row(row):
                     b.guest_kernel(g)
         elif key == "module":
             b.debian_module(value)
+        elif key == "guest-module":
+            b.guest_module(value)
         elif key == "umbra":
             umbra += value.split(",")
         elif key == "wake":
