@@ -7,6 +7,7 @@
  */
 #include "include/client.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 static struct vm vm;
@@ -68,7 +69,7 @@ TEST(capabilities)
 		/* Numbers that mean nothing. */
 		{ 0xffff, 0 }, { 0x7fffffff, 0 }, { ~0u, 0 },
 		{ UMBRA_CAP_VDEV - 1, 0 }, { 0x554d42ff, 0 },
-		{ UMBRA_CAP_VDEV, 0x1f }, { UMBRA_CAP_MMIO_WINDOWS, 64 },
+		{ UMBRA_CAP_VDEV, 0x11f }, { UMBRA_CAP_MMIO_WINDOWS, 64 },
 	};
 	int cap;
 
@@ -1340,6 +1341,98 @@ TEST(m_mode_run)
 	EXPECT_EQ(9, run_told(&second), "mcause of the second");
 	vcpu_settle(&vcpu);
 	read_and_write_back(get_list(&vcpu), "M-mode, after a run");
+}
+
+/* --- disks ------------------------------------------------------------------------- */
+
+static int temp_file(off_t size, int flags)
+{
+	char name[] = "/tmp/uapi.XXXXXX";
+	int fd = mkstemp(name), ret;
+
+	ASSERT(fd >= 0 && !ftruncate(fd, size), "%s: expected a file, seen %m", name);
+	ret = open(name, flags);
+	unlink(name);
+	close(fd);
+	return ret;
+}
+
+/* Kernel threads that do a disk's I/O. */
+static int disk_threads(void)
+{
+	char name[280], comm[32];
+	struct dirent *e;
+	DIR *d = opendir("/proc");
+	int n = 0, fd;
+
+	while ((e = readdir(d))) {
+		snprintf(name, sizeof(name), "/proc/%s/comm", e->d_name);
+		fd = open(name, O_RDONLY);
+		if (fd < 0)
+			continue;
+		n += read(fd, comm, sizeof(comm)) > 9 && !strncmp(comm, "umbra-blk", 9);
+		close(fd);
+	}
+	closedir(d);
+	return n;
+}
+
+/* What a disk may be made of; then it has one thread, as long as its VM lives. */
+TEST(disk)
+{
+	int disk, file, ro, small, pipes[2], before = disk_threads(), n;
+	u64 val;
+
+	start();
+	file = temp_file(4096, O_RDWR);
+	ro = temp_file(4096, O_RDONLY);
+	small = temp_file(511, O_RDWR);
+	ASSERT(!pipe(pipes), "pipe: expected two descriptors, seen %m");
+	disk = new_device(UMBRA_DEV_TYPE_VIRTIO_BLK);
+	EXPECT_ERRNO(EINVAL, init(disk));
+	EXPECT_ERRNO(ENXIO, config(disk, UMBRA_DEV_CONFIG_SOURCES, 1));
+	EXPECT_ERRNO(EINVAL, config(disk, UMBRA_DEV_CONFIG_READONLY, 2));
+	EXPECT_ERRNO(EINVAL, config(disk, UMBRA_DEV_CONFIG_LEGACY, 2));
+	EXPECT_ERRNO(EINVAL, config(disk, UMBRA_DEV_CONFIG_FILE, 1ull << 31));
+	EXPECT_ERRNO(EINVAL, config(disk, UMBRA_DEV_CONFIG_SERIAL2, 1ull << 32));
+	EXPECT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_SERIAL1, ~0ull));
+	EXPECT_ERRNO(0, attr(disk, KVM_GET_DEVICE_ATTR, 0, UMBRA_DEV_CONFIG_SERIAL1, &val));
+	EXPECT_EQ(~0ull, val, "serial number");
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_ADDR, 0x10001000));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_FILE, 9999));
+	EXPECT_ERRNO(EBADF, init(disk));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_FILE, pipes[0]));
+	EXPECT_ERRNO(EINVAL, init(disk));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_FILE, vm.fd));
+	EXPECT_ERRNO(EINVAL, init(disk));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_FILE, small));
+	EXPECT_ERRNO(EINVAL, init(disk));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_FILE, ro));
+	EXPECT_ERRNO(EBADF, init(disk));
+	/* No PLIC: the thread of an INIT that fails this late goes again. */
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_READONLY, 1));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_IRQ, 1));
+	EXPECT_ERRNO(ENXIO, init(disk));
+	EXPECT_ERRNO(ENXIO, init(disk));
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_IRQ, 0));
+	EXPECT_ERRNO(0, init(disk));
+	EXPECT_ERRNO(EBUSY, config(disk, UMBRA_DEV_CONFIG_FILE, file));
+	EXPECT_EQ(before + 1, disk_threads(), "threads of a disk");
+	close(disk);
+	EXPECT_EQ(before + 1, disk_threads(), "threads after the descriptor is closed");
+
+	/* An empty slot needs none. */
+	disk = new_device(UMBRA_DEV_TYPE_VIRTIO_BLK);
+	ASSERT_ERRNO(0, config(disk, UMBRA_DEV_CONFIG_ADDR, 0x10002000));
+	EXPECT_ERRNO(0, init(disk));
+	EXPECT_EQ(before + 1, disk_threads(), "threads with an empty slot");
+	close(disk);
+
+	vcpu_close(&vcpu);
+	vm_close(&vm);
+	for (n = 0; n < 50 && disk_threads() > before; n++)
+		usleep(100000);
+	EXPECT_EQ(before, disk_threads(), "threads after the VM is gone");
 }
 
 HARNESS_MAIN
