@@ -107,6 +107,7 @@ help:
 	@echo 'Variables of demo: HOST=trixie|forky GUEST=trixie|forky CPU=rv64,h=false,sv57=off'
 	@echo '  SMP=1 MEMORY=512M APPEND= (of the guest)  HOST_SMP=2 HOST_MEMORY=2G (of the board)'
 	@echo '  MODARGS= (of umbra.ko)  RUNARGS= (of umbra run)  TIMEOUT=seconds  V=1'
+	@echo '  DISK=debian (a Debian system with systemd, on a virtio disk)'
 
 .PHONY: all module launcher install clean lab-setup lab-build demo check check-long \
 	check-unit bench lint checkpatch sparse help

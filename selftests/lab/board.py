@@ -28,6 +28,7 @@ def main():
     p.add_argument("--umbra-args", default="", help="parameters of umbra.ko")
     p.add_argument("--guest", action="append", default=[], help="add Debian's kernel of this suite as /guest/NAME")
     p.add_argument("--guest-module", action="append", default=[], help="load this module of its Debian kernel in the guest")
+    p.add_argument("--disk", action="append", default=[], metavar="FILE", help="a virtio disk; 'debian': that with Debian, and e2fsck")
     p.add_argument("--add", action="append", default=[], metavar="SRC[:DEST]", help="add a file or directory (default /lab/NAME)")
     p.add_argument("--packages", metavar="SET", help="Debian programs as the board's /usr: a set of selftests/lab/packages")
     p.add_argument("--module", action="append", default=[], help="load this module of Debian's kernel")
@@ -56,6 +57,11 @@ def main():
     for g in a.guest:
         b.guest_kernel(g)
     b.guest_module(*a.guest_module)
+    for d in a.disk:
+        if d == "debian":
+            b.debian_disk(a.guest)
+        else:
+            b.disk(os.path.abspath(d))
     for item in a.add:
         src, _, dest = item.partition(":")
         b.add(src, dest or None)

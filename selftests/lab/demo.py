@@ -102,17 +102,21 @@ def main():
     board = Board(host, env("CPU", "rv64,h=false"), env("HOST_SMP", "2"), env("HOST_MEMORY", "2G"))
     board.umbra(env("MODARGS"))
     by_hand = not command and os.isatty(0)
-    board.timeout = int(env("TIMEOUT", "0" if by_hand else "300"))
+    board.timeout = int(env("TIMEOUT", "0" if by_hand else "900" if env("DISK") else "300"))
     log = os.path.join(lablib.TREE, "build", "log")
     os.makedirs(log, exist_ok=True)
     board.log = os.path.join(log, "demo.host.log")
     console = os.path.join(log, "demo.guest.log")
 
+    disk = env("DISK")
     board.cpio.file("guest/" + guest, lablib.kernel(guest)["VMLINUZ"])
     board.cpio.bytes("guest/initrd", lablib.guest_initramfs(command or None), 0o644)
 
     call = ["guest", "-k", guest, "-m", env("MEMORY", "512M"), "-c", env("SMP", "1"), "-u", env("RUNARGS"), "-t", "0"]
     append = env("APPEND")
+    if disk:
+        board.debian_disk([guest], command or None)
+        call += ["-d", "/dev/vda"]
     status = GuestStatus()
     terminal = None
     say("host %s (%s, %s), guest %s; logs in build/log/demo.*.log" % (host, board.kernel["KVER"], board.cpu, guest))

@@ -23,6 +23,8 @@ LAB = os.path.dirname(os.path.realpath(__file__))
 TREE = os.path.dirname(os.path.dirname(LAB))
 CACHE = os.environ.get("UMBRA_CACHE") or os.path.expanduser("~/.cache/umbra")
 HOSTS = ("trixie", "forky")
+# What it takes to mount the Debian disk: its own softdep first (6.12 needs it).
+DISK_MODULES = ("virtio_mmio", "virtio_blk", "crc32c", "ext4")
 
 # A kernel's line, and what a kernel says when something is wrong. Only lines with a kernel time
 # stamp count, so nothing that a test prints can look like one.
@@ -128,27 +130,46 @@ def guest_initramfs(command=None):
     return c.finish()
 
 
+def disk_initramfs(name, command=None):
+    """The initramfs that goes on with the system on a disk; with a command that
+    system runs it and powers off."""
+    c = base_initramfs("disk-init")
+    add_modules(c, name, DISK_MODULES)
+    if command is not None:
+        c.bytes("umbra/exec", b"#!/bin/sh\n" + command.encode() + b"\n")
+    return c.finish()
+
+
 def guest_modules(name, names):
     """What is put behind the guest's initramfs so that guest-init loads modules."""
     c = Cpio()
+    add_modules(c, name, names)
+    return c.finish()
+
+
+def add_modules(c, name, names):
     loads = []
     for ko, data in debian_modules(name, names):
         c.bytes("umbra/modules/" + ko, data, 0o644)
         loads.append(ko)
     c.bytes("umbra/modules/order", "".join(ko + "\n" for ko in loads).encode(), 0o644)
-    return c.finish()
 
 
 def debian_modules(host, names):
     """(file name, content) of Debian's modules and what they depend on, in load order."""
     base = kernel(host)["MODULES"]
-    deps, builtin = {}, set()
+    deps, builtin, alias = {}, set(), {}
     with open(os.path.join(base, "modules.dep")) as f:
         for line in f:
             path, rest = line.rstrip("\n").split(":", 1)
             deps[_module_name(path)] = (path, rest.split())
     with open(os.path.join(base, "modules.builtin")) as f:
         builtin = {_module_name(line.strip()) for line in f}
+    with open(os.path.join(base, "modules.alias")) as f:
+        for line in f:
+            words = line.split()
+            if len(words) == 3 and words[0] == "alias":
+                alias[words[1]] = words[2]
     done, order = set(), []
 
     def add(path):
@@ -164,7 +185,7 @@ def debian_modules(host, names):
         order.append((_module_name(path) + ".ko", data))
 
     for name in names:
-        key = name.replace("-", "_")
+        key = alias.get(name, name).replace("-", "_")
         if key in builtin:
             continue
         if key not in deps:
@@ -218,6 +239,7 @@ class Board:
         self.on_start = None
         self._debian = []
         self._guests = []
+        self._disks = 0
         self._guest_modules = []
 
     def add(self, src, dest=None):
@@ -277,6 +299,25 @@ class Board:
     def guest_module(self, *names):
         """Modules of the guests' own Debian kernels, loaded by guest-init."""
         self._guest_modules += names
+
+    def disk(self, path, snapshot=True):
+        """The next of /dev/vda, vdb, ...; with snapshot, what is written is lost."""
+        n = self._disks
+        self._disks += 1
+        self.debian_module("virtio_blk")
+        self.extra += ["-drive", "file=%s,format=raw,if=none,id=disk%d,snapshot=%s" % (path, n, "on" if snapshot else "off")]
+        self.extra += ["-device", "virtio-blk-pci,drive=disk%d" % n]
+
+    def debian_disk(self, guests=(), command=None):
+        """The disk with Debian, as /dev/vda; /lib/guest/disk-NAME is the initramfs
+        with which kernel NAME goes on there; e2fsck."""
+        path = os.path.join(CACHE, "disk", "debian.img")
+        if not os.path.exists(path):
+            raise LabError("there is no %s; run: selftests/lab/setup --disk" % path)
+        self.disk(path)
+        for g in guests:
+            self.cpio.bytes("lib/guest/disk-" + g, disk_initramfs(g, command), 0o644)
+        self.cpio.file("bin/e2fsck", "/usr/sbin/e2fsck.static")
 
     def port(self, name, sink=None, path=None):
         """A virtio-serial port, /dev/lab/NAME on the board; what is written

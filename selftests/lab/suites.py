@@ -12,6 +12,8 @@ A suite says what its board needs in a comment, anywhere in its text:
   guest=NAME    Debian's kernel NAME as /guest/NAME, with /guest/initrd;
                 guest=@args: those named in the suite's arguments
   module=NAME   a module of the host's Debian kernel, loaded
+  disk=debian   a disk with Debian, /dev/vda on the board; `guest -d /dev/vda`
+                boots it, e2fsck checks it
   guest-module=NAME  a module of the guest's Debian kernel, loaded there
   umbra=PARAMS  parameters of umbra.ko, comma separated (umbra=a=1,b=2)
   wake          /dev/lab/wake: SECONDS written there wake the board after that time
@@ -161,6 +163,8 @@ def run_row(row):
                     b.guest_kernel(g)
         elif key == "module":
             b.debian_module(value)
+        elif key == "disk":
+            b.debian_disk([g for g in row["args"] if g in lablib.HOSTS])
         elif key == "guest-module":
             b.guest_module(value)
         elif key == "umbra":
@@ -360,6 +364,7 @@ def main():
     p.add_argument("--list", action="store_true", help="list the matrix and end")
     p.add_argument("--hosts", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--sets", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--disk", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--child", help=argparse.SUPPRESS)
     p.add_argument("row", nargs="*", help="only these rows of selftests/lab/matrix")
     a = p.parse_args()
@@ -384,6 +389,8 @@ def main():
         words = [w for r in chosen for w in needs(find_suite(r["suite"])[1], r["options"])]
         print(" ".join(sorted({w.partition("=")[2] for w in words if w.startswith("packages=")})))
         return 0
+    if a.disk:
+        return not any("disk=debian" in needs(find_suite(r["suite"])[1], r["options"]) for r in chosen)
     run = Run()
     if not a.row:
         unit_tests(run, "selftests/unit")
