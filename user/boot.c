@@ -15,19 +15,22 @@
 
 #define PAYLOAD_ALIGN	(2 * MIB)
 
+static int read_whole(struct boot_file *f, const char *what, const char *path)
+{
+	f->what = what;
+	f->path = path;
+	return read_file(what, path, &f->data, &f->len);
+}
+
 static int read_firmware(struct boot *b, const struct run_options *opt)
 {
 	struct boot_file *f = &b->firmware;
 	char why[IMAGE_WHY];
-	size_t len;
-	int ret;
+	int ret = read_whole(f, "firmware", opt->bios);
 
-	f->what = "firmware";
-	f->path = opt->bios;
-	ret = read_file(f->what, f->path, &f->data, &len);
 	if (ret)
 		return ret;
-	ret = image_parse_firmware(f->data, len, RAM_BASE, opt->memory,
+	ret = image_parse_firmware(f->data, f->len, RAM_BASE, opt->memory,
 				   &f->image, why);
 	if (ret)
 		return fail(ret, "%s '%s': %s", f->what, f->path, why);
@@ -54,21 +57,19 @@ static int read_kernel(struct boot *b, const struct run_options *opt)
 {
 	struct boot_file *f = &b->kernel;
 	char why[IMAGE_WHY];
-	size_t len;
-	int ret;
+	int ret = read_whole(f, "kernel", opt->kernel);
 
-	f->what = "kernel";
-	f->path = opt->kernel;
-	ret = read_file(f->what, f->path, &f->data, &len);
 	if (ret)
 		return ret;
-	ret = image_unpack(&f->data, &len, opt->memory, why);
+	ret = image_unpack(&f->data, &f->len, opt->memory, why);
+	if (!ret && b->flash)
+		return 0;
 	if (!ret && b->firmware.path)
-		ret = image_parse_payload(f->data, len,
+		ret = image_parse_payload(f->data, f->len,
 					  ALIGN_UP(b->end, PAYLOAD_ALIGN),
 					  RAM_BASE, opt->memory, &f->image, why);
 	else if (!ret)
-		ret = image_parse(f->data, len, RAM_BASE, opt->memory,
+		ret = image_parse(f->data, f->len, RAM_BASE, opt->memory,
 				  &f->image, why);
 	if (ret)
 		return fail(ret, "%s '%s': %s", f->what, f->path, why);
@@ -84,7 +85,7 @@ static int open_initrd(struct boot *b, const struct run_options *opt)
 {
 	int ret;
 
-	b->initrd_path = opt->initrd;
+	b->initrd.path = opt->initrd;
 	ret = open_input("initrd", opt->initrd, &b->initrd_fd,
 			 &b->initrd_size);
 	if (ret) {
@@ -102,12 +103,14 @@ int boot_open(struct boot *b, const struct run_options *opt)
 	int ret = 0;
 
 	b->end = RAM_BASE;
+	b->flash = opt->nr_pflash;
 	if (opt->bios && strcmp(opt->bios, BIOS_NONE))
 		ret = read_firmware(b, opt);
 	if (!ret && opt->kernel)
 		ret = read_kernel(b, opt);
 	if (!ret && opt->initrd)
-		ret = open_initrd(b, opt);
+		ret = b->flash ? read_whole(&b->initrd, "initrd", opt->initrd) :
+				 open_initrd(b, opt);
 	return ret;
 }
 
@@ -115,8 +118,10 @@ void boot_close(struct boot *b)
 {
 	free(b->firmware.data);
 	free(b->kernel.data);
+	free(b->initrd.data);
 	b->firmware.data = NULL;
 	b->kernel.data = NULL;
+	b->initrd.data = NULL;
 	if (b->initrd_fd >= 0)
 		close(b->initrd_fd);
 	b->initrd_fd = -1;
@@ -152,18 +157,36 @@ int boot_load(struct boot *b, const struct machine *m,
 			b->initrd_size);
 	if (ret)
 		return fail(STATUS_NOINPUT, "initrd '%s': cannot read it: %s",
-			    b->initrd_path, ret == -ENODATA ?
+			    b->initrd.path, ret == -ENODATA ?
 			    "it shrank while being read" : strerror(-ret));
 	return 0;
 }
 
+static void offer(struct fw_cfg *c, const struct boot_file *f,
+		  enum fw_cfg_key size, enum fw_cfg_key data)
+{
+	fw_cfg_set_number(c, size, f->len, 4);
+	fw_cfg_set(c, data, f->data, f->len);
+}
+
+void boot_offer(const struct boot *b, struct fw_cfg *c)
+{
+	if (!b->flash)
+		return;
+	offer(c, &b->kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA);
+	offer(c, &b->initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA);
+}
+
 u64 boot_entry(const struct boot *b)
 {
-	return b->firmware.path ? b->firmware.image.entry :
-				  b->kernel.image.entry;
+	if (b->firmware.path)
+		return b->firmware.image.entry;
+	return b->flash ? FLASH_BASE : b->kernel.image.entry;
 }
 
 u64 boot_next(const struct boot *b)
 {
-	return b->firmware.path ? b->kernel.image.entry : 0;
+	if (!b->firmware.path)
+		return 0;
+	return b->flash ? FLASH_BASE : b->kernel.image.entry;
 }

@@ -2,10 +2,14 @@
 /*
  * What a machine boots: firmware, kernel and initial RAM disk, from the files to
  * guest memory, and where its harts start.
+ *
+ * In a machine with flash, what runs first, or what firmware in RAM starts, is in
+ * flash; it asks fw_cfg for a kernel.
  */
 #ifndef UMBRA_USER_BOOT_H
 #define UMBRA_USER_BOOT_H
 
+#include "fw_cfg.h"
 #include "image.h"
 #include "machine.h"
 #include "memory.h"
@@ -16,12 +20,14 @@
  * @what: "kernel" or "firmware", for messages
  * @path: NULL: there is none
  * @data: its content
+ * @len: bytes
  * @image: what of it goes where
  */
 struct boot_file {
 	const char *what;
 	const char *path;
 	u8 *data;
+	size_t len;
 	struct image image;
 };
 
@@ -29,17 +35,19 @@ struct boot_file {
  * struct boot - what a machine boots
  * @firmware: runs first, in M-mode
  * @kernel: what the firmware starts; without firmware what runs first
- * @initrd_fd: -1: none
- * @initrd_path: for messages
- * @initrd_size: bytes
+ * @initrd: the initial RAM disk, for fw_cfg
+ * @initrd_fd: the same, for guest memory; -1: none
+ * @initrd_size: bytes that it takes there
+ * @flash: kernel and initrd go to fw_cfg, not to guest memory
  * @end: first address after firmware and kernel
  */
 struct boot {
 	struct boot_file firmware;
 	struct boot_file kernel;
+	struct boot_file initrd;
 	int initrd_fd;
-	const char *initrd_path;
 	u64 initrd_size;
+	bool flash;
 	u64 end;
 };
 
@@ -60,10 +68,13 @@ void boot_close(struct boot *b);
 int boot_load(struct boot *b, const struct machine *m,
 	      const struct guest_ram *ram);
 
+/* Offer kernel and initrd to firmware; they stay ours. */
+void boot_offer(const struct boot *b, struct fw_cfg *c);
+
 /* Where the first instruction after the reset vector, or of S-mode, is. */
 u64 boot_entry(const struct boot *b);
 
-/* What an fw_dynamic firmware is to start: the kernel; 0: nothing. */
+/* What an fw_dynamic firmware is to start; 0: nothing. */
 u64 boot_next(const struct boot *b);
 
 #endif /* UMBRA_USER_BOOT_H */

@@ -27,10 +27,12 @@
 #include "devices.h"
 #include "disk.h"
 #include "fdt.h"
+#include "fw_cfg.h"
 #include "kvm.h"
 #include "memory.h"
 #include "mrom.h"
 #include "options.h"
+#include "pflash.h"
 #include "stats.h"
 #include "vcpu.h"
 
@@ -41,6 +43,13 @@ struct guest {
 	struct devices devices;
 	struct boot boot;
 	u8 *mrom;		/* MROM_SIZE bytes; NULL: there is none */
+	struct fw_cfg fw_cfg;
+};
+
+/* What outlives a reset. */
+struct kept {
+	struct guest_ram ram;
+	struct pflash pflash;
 };
 
 /* ---- device tree -------------------------------------------------------- */
@@ -139,7 +148,33 @@ static int create_vcpus(struct guest *g)
 	return ret;
 }
 
-static int build(struct guest *g)
+static void *find_ram(void *opaque, u64 gpa, u64 len)
+{
+	return ram_ptr(opaque, gpa, len);
+}
+
+static void make_fw_cfg(struct guest *g)
+{
+	struct fw_cfg *c = &g->fw_cfg;
+	const char *args = g->opt->append ? g->opt->append : "";
+	struct mmio_window window = {
+		.base = FW_CFG_BASE,
+		.size = FW_CFG_SIZE,
+		.access = fw_cfg_access,
+		.opaque = c,
+	};
+
+	fw_cfg_init(c, find_ram, &g->vm.ram);
+	fw_cfg_set_number(c, FW_CFG_RAM_SIZE, g->machine.ram_size, 8);
+	fw_cfg_set_number(c, FW_CFG_NB_CPUS, g->machine.nr_cpus, 2);
+	fw_cfg_set_number(c, FW_CFG_MAX_CPUS, g->machine.nr_cpus, 2);
+	fw_cfg_set_number(c, FW_CFG_CMDLINE_SIZE, strlen(args) + 1, 4);
+	fw_cfg_set(c, FW_CFG_CMDLINE_DATA, args, strlen(args) + 1);
+	boot_offer(&g->boot, c);
+	mmio_add(&g->vm.mmio, &window);
+}
+
+static int build(struct guest *g, struct pflash *pflash)
 {
 	const struct run_options *opt = g->opt;
 	struct machine *m = &g->machine;
@@ -147,6 +182,8 @@ static int build(struct guest *g)
 	int ret;
 
 	m->m_mode = opt->bios;
+	m->flash = opt->nr_pflash;
+	m->fw_cfg = m->m_mode || m->flash;
 	m->ram_size = opt->memory;
 	m->nr_cpus = opt->cpus;
 	m->nr_uarts = 1 + opt->nr_serial;
@@ -193,7 +230,14 @@ static int build(struct guest *g)
 	ret = devices_create(&g->devices, m, vm->vm_fd);
 	if (ret)
 		return ret;
-	return create_vcpus(g);
+	ret = pflash_attach(pflash, &vm->mmio, vm->vm_fd);
+	if (ret)
+		return ret;
+	if (m->fw_cfg)
+		make_fw_cfg(g);
+	/* Outside RAM, devices and these windows: access faults. */
+	ret = mmio_register(&vm->mmio, vm->vm_fd);
+	return ret ? ret : create_vcpus(g);
 }
 
 static int make_mrom(struct guest *g)
@@ -245,7 +289,9 @@ static int load(struct guest *g)
 					  dtb_size), dtb_size);
 	if (!ret && g->machine.m_mode)
 		ret = make_mrom(g);
-	boot_close(&g->boot);
+	/* What the guest gets by fw_cfg is ours to keep. */
+	if (!g->machine.flash)
+		boot_close(&g->boot);
 	return ret ? ret : reset_vcpus(g);
 }
 
@@ -315,11 +361,11 @@ static int guest_status(u64 code)
 }
 
 /*
- * One life of the guest.  @again: it asked to be started again.  @ram: what is
+ * One life of the guest.  @again: it asked to be started again.  @kept: what is
  * left of the one before, and is left for the next.
  */
 static int run_once(const struct run_options *opt, struct console *con,
-		    struct guest_ram *ram, bool *again)
+		    struct kept *kept, bool *again)
 {
 	struct guest guest = {
 		.opt = opt,
@@ -327,7 +373,7 @@ static int run_once(const struct run_options *opt, struct console *con,
 		.vm = {
 			.kvm_fd = -1,
 			.vm_fd = -1,
-			.ram = *ram,
+			.ram = kept->ram,
 			.console = con,
 			.want_registers = opt->registers,
 			.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -336,8 +382,8 @@ static int run_once(const struct run_options *opt, struct console *con,
 	int ret;
 
 	*again = false;
-	memset(ram, 0, sizeof(*ram));
-	ret = build(g);
+	memset(&kept->ram, 0, sizeof(kept->ram));
+	ret = build(g, &kept->pflash);
 	if (ret || opt->dump_dtb) {
 		if (!ret)
 			ret = dump_dtb(g);
@@ -364,8 +410,8 @@ static int run_once(const struct run_options *opt, struct console *con,
 	case VM_RESET:
 		*again = !opt->no_reboot;
 		if (*again && g->machine.m_mode) {
-			*ram = g->vm.ram;
-			ram->used = true;
+			kept->ram = g->vm.ram;
+			kept->ram.used = true;
 			memset(&g->vm.ram, 0, sizeof(g->vm.ram));
 		}
 		break;
@@ -386,7 +432,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct run_options opt;
 	static struct console con;
-	struct guest_ram ram = { 0 };
+	struct kept kept = { .pflash = PFLASH_NONE };
 	bool again;
 	int ret;
 
@@ -398,15 +444,20 @@ int cmd_run(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (opt.dump_dtb)
-		return run_once(&opt, NULL, &ram, &again);
+		return run_once(&opt, NULL, &kept, &again);
 
+	ret = pflash_open(&kept.pflash, &opt);
+	if (ret)
+		goto out_pflash;
 	ret = console_open(&con, opt.serial, opt.nr_serial);
 	if (ret)
 		goto out;
 	do {
-		ret = run_once(&opt, &con, &ram, &again);
+		ret = run_once(&opt, &con, &kept, &again);
 	} while (again);
 out:
 	console_close(&con);
+out_pflash:
+	pflash_close(&kept.pflash);
 	return ret;
 }

@@ -125,7 +125,6 @@ static int create_one(struct devices *devs, const struct vdev_desc *d,
 
 int devices_create(struct devices *devs, const struct machine *m, int vm_fd)
 {
-	struct umbra_mmio_windows none = { .nr = 0 };
 	int ret;
 
 	devs->nr = 0;
@@ -139,11 +138,6 @@ int devices_create(struct devices *devs, const struct machine *m, int vm_fd)
 		if (ret)
 			return ret;
 	}
-
-	/* Outside RAM and these devices there is nothing: access faults. */
-	if (ioctl(vm_fd, UMBRA_SET_MMIO_WINDOWS, &none) < 0)
-		return fail(STATUS_UNAVAILABLE, "the module refuses the list of MMIO windows: %s; do module and launcher belong together? (`umbra check`)",
-			    strerror(errno));
 	return 0;
 }
 

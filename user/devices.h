@@ -16,8 +16,8 @@ struct devices {
 };
 
 /*
- * Make every device of the machine, go live, and tell the module that user
- * space emulates nothing.  On error the caller calls devices_destroy().
+ * Make every device of the machine, and go live.  On error the caller calls
+ * devices_destroy().
  * Return: 0 or a status, said.
  */
 int devices_create(struct devices *devs, const struct machine *m, int vm_fd);

@@ -15,6 +15,8 @@
 #include <libfdt.h>
 
 #include "fdt.h"
+#include "flash.h"
+#include "fw_cfg.h"
 
 /* Interrupt causes of a hart, as <riscv,cpu-intc> numbers them. */
 #define IRQ_M_SOFT	3
@@ -117,7 +119,7 @@ static void write_chosen(struct writer *w, const struct machine *m)
 	begin(w, "chosen");
 	/* Firmware is not sure to know aliases and options. */
 	prop_str(w, "stdout-path",
-		 m->m_mode ? "/soc/serial@10000000" : "serial0:115200n8");
+		 m->m_mode || m->flash ? "/soc/serial@10000000" : "serial0:115200n8");
 	if (m->bootargs)
 		prop_str(w, "bootargs", m->bootargs);
 	if (m->initrd_end > m->initrd_start) {
@@ -348,6 +350,30 @@ static void write_soc(struct writer *w, const struct machine *m)
 	end(w);
 }
 
+static void write_fw_cfg(struct writer *w)
+{
+	begin(w, "fw-cfg@%llx", FW_CFG_BASE);
+	prop_str(w, "compatible", "qemu,fw-cfg-mmio");
+	prop_reg(w, FW_CFG_BASE, FW_CFG_SIZE);
+	prop_empty(w, "dma-coherent");
+	end(w);
+}
+
+static void write_flash(struct writer *w)
+{
+	fdt64_t reg[2 * FLASH_BANKS];
+
+	for (unsigned int i = 0; i < FLASH_BANKS; i++) {
+		reg[2 * i] = cpu_to_fdt64(FLASH_BASE + i * FLASH_SIZE);
+		reg[2 * i + 1] = cpu_to_fdt64(FLASH_SIZE);
+	}
+	begin(w, "flash@%llx", FLASH_BASE);
+	prop_str(w, "compatible", "cfi-flash");
+	prop(w, "reg", reg, sizeof(reg));
+	prop_u32(w, "bank-width", 4);
+	end(w);
+}
+
 /* Write @value to the finisher to power off, or to reset. */
 static void write_power(struct writer *w, const char *name,
 			const char *compatible, u32 value)
@@ -391,6 +417,10 @@ int fdt_build(const struct machine *m, void *buf, size_t size)
 	prop_reg(w, RAM_BASE, m->ram_size);
 	end(w);
 	write_cpus(w, m);
+	if (m->fw_cfg)
+		write_fw_cfg(w);
+	if (m->flash)
+		write_flash(w);
 	write_soc(w, m);
 	write_power(w, "poweroff", "syscon-poweroff", FINISHER_PASS);
 	write_power(w, "reboot", "syscon-reboot", FINISHER_RESET);

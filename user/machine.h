@@ -12,6 +12,10 @@
 
 #define RAM_BASE		0x80000000ULL
 
+/* Two banks of FLASH_SIZE (flash.h), one behind the other. */
+#define FLASH_BASE		0x20000000ULL
+#define FLASH_BANKS		2
+
 #define MACHINE_MAX_UARTS	4	/* the console and three --serial */
 #define MACHINE_MAX_DISKS	8	/* virtio-mmio slots */
 #define MACHINE_MAX_CPUS	1024	/* what the lists here are sized for */
@@ -73,6 +77,8 @@ struct machine {
 	unsigned int nr_disks;
 	const struct disk *disks;
 	int disk_fd[MACHINE_MAX_DISKS];	/* of the first nr_disks; -1: not open */
+	bool flash;		/* both banks are there */
+	bool fw_cfg;
 	struct isa isa;
 	u64 timebase;		/* Hz */
 	unsigned int satp_mode;		/* SATP_MODE_*; 0: not known */

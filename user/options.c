@@ -14,14 +14,14 @@ const char run_help[] =
 "usage: umbra run [OPTION]...\n"
 "  --kernel FILE    riscv64 Linux Image (also gzip, EFI), or a bare-metal ELF\n"
 "  --bios FILE      firmware that starts it, in M-mode; none: M-mode without\n"
+"  --pflash FILE[,readonly]   flash, at most 2 banks; the first is booted from\n"
 "  --initrd FILE    initial RAM disk\n"
 "  --append STRING  kernel command line\n"
 "  --memory SIZE    guest memory, with suffix K, M, G or T       [512M]\n"
 "  --cpus N         harts                                        [1]\n"
 "  --mmu MODE       guest's MMU: sv39, sv48 or sv57              [host's choice]\n"
-"  --serial PATH    one more UART (ttyS1, ...), at most 3: output appended to\n"
-"                   a file; both ways on a tty, other device or socket; to a\n"
-"                   FIFO, and from the FIFO PATH.in if there is one\n"
+"  --serial PATH    one more UART (ttyS1, ...), at most 3: to a file or FIFO,\n"
+"                   and from a FIFO PATH.in; both ways on a device or socket\n"
 "  --disk FILE[,readonly][,serial=S][,legacy]   a virtio disk, at most 8\n"
 "  --no-reboot      end when the guest resets instead of starting it again\n"
 "  --registers      show all registers when the guest dies\n"
@@ -39,6 +39,7 @@ const char run_help[] =
 enum {
 	OPT_KERNEL = 1,
 	OPT_BIOS,
+	OPT_PFLASH,
 	OPT_INITRD,
 	OPT_APPEND,
 	OPT_MEMORY,
@@ -56,6 +57,7 @@ enum {
 static const struct option long_options[] = {
 	{ "kernel",	required_argument,	NULL, OPT_KERNEL },
 	{ "bios",	required_argument,	NULL, OPT_BIOS },
+	{ "pflash",	required_argument,	NULL, OPT_PFLASH },
 	{ "initrd",	required_argument,	NULL, OPT_INITRD },
 	{ "append",	required_argument,	NULL, OPT_APPEND },
 	{ "memory",	required_argument,	NULL, OPT_MEMORY },
@@ -168,6 +170,27 @@ static int parse_disk(const char *arg, struct run_options *opt)
 	return 0;
 }
 
+/* FILE[,readonly], as for a disk. */
+static int parse_pflash(const char *arg, struct run_options *opt)
+{
+	struct pflash_option *p;
+	const char *word;
+
+	if (opt->nr_pflash == ARRAY_SIZE(opt->pflash))
+		return fail(STATUS_USAGE, "--pflash '%s': the machine has %zu banks of flash; give fewer",
+			    arg, ARRAY_SIZE(opt->pflash));
+	p = &opt->pflash[opt->nr_pflash++];
+	word = copy_name(arg, p->path, sizeof(p->path));
+	if (!word)
+		return fail(STATUS_USAGE, "--pflash: the name of a file has at most %d characters; shorten the path",
+			    DISK_PATH - 1);
+	p->read_only = !strcmp(word, "readonly");
+	if (*word && !p->read_only)
+		return fail(STATUS_USAGE, "--pflash '%s': '%s' is not an option of flash; give readonly, and write a comma in the file's name twice",
+			    arg, word);
+	return 0;
+}
+
 static int parse_option(int c, struct run_options *opt)
 {
 	unsigned long n;
@@ -179,6 +202,8 @@ static int parse_option(int c, struct run_options *opt)
 	case OPT_BIOS:
 		opt->bios = optarg;
 		return 0;
+	case OPT_PFLASH:
+		return parse_pflash(optarg, opt);
 	case OPT_INITRD:
 		opt->initrd = optarg;
 		return 0;
@@ -263,8 +288,8 @@ int run_options_parse(int argc, char **argv, struct run_options *opt)
 		return fail(STATUS_USAGE, "'%s' is not an option; "
 			    SEE_HELP, argv[optind]);
 	if (!opt->kernel && (!opt->bios || !strcmp(opt->bios, BIOS_NONE)) &&
-	    !opt->dump_dtb)
-		return fail(STATUS_USAGE, "there is nothing to run: give --kernel FILE, or --bios FILE; "
+	    !opt->nr_pflash && !opt->dump_dtb)
+		return fail(STATUS_USAGE, "there is nothing to run: give --kernel FILE, --bios FILE or --pflash FILE; "
 			    SEE_HELP);
 	return 0;
 }

@@ -10,6 +10,12 @@
 /* --bios: M-mode, and no firmware in it. */
 #define BIOS_NONE	"none"
 
+/* --pflash: a bank of flash, in order. */
+struct pflash_option {
+	char path[DISK_PATH];
+	bool read_only;
+};
+
 struct run_options {
 	const char *kernel;		/* NULL: none */
 	const char *bios;		/* NULL: none, and no M-mode; or BIOS_NONE */
@@ -22,6 +28,8 @@ struct run_options {
 	unsigned int nr_serial;
 	struct disk disk[MACHINE_MAX_DISKS];
 	unsigned int nr_disks;
+	struct pflash_option pflash[FLASH_BANKS];
+	unsigned int nr_pflash;
 	u64 memory;
 	unsigned int cpus;
 	unsigned int satp_mode;		/* 0: the host's default for guests */

@@ -3,7 +3,8 @@
  * vCPUs; see vcpu.h.
  *
  * A thread per vCPU does nothing but KVM_RUN and answer the few exits that
- * reach user space: the SBI console, the seed CSR, the machine's end.
+ * reach user space: the SBI console, the seed CSR, devices of the launcher's own,
+ * the machine's end.
  *
  * Stopping: vm->stopping is set, then kvm_run.immediate_exit, then the thread
  * gets SIGUSR1.  Wherever the signal finds it, the next or current KVM_RUN
@@ -492,6 +493,20 @@ static bool handle_system_event(struct vcpu *v)
 	}
 }
 
+static bool handle_mmio(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	u64 val = 0;
+
+	memcpy(&val, run->mmio.data, run->mmio.is_write ? run->mmio.len : 0);
+	if (!mmio_access(&v->vm->mmio, run->mmio.phys_addr, run->mmio.len,
+			 run->mmio.is_write, &val))
+		return false;
+	if (!run->mmio.is_write)
+		memcpy(run->mmio.data, &val, run->mmio.len);
+	return true;
+}
+
 /* False: the guest cannot go on from here. */
 static bool handle_exit(struct vcpu *v)
 {
@@ -503,6 +518,8 @@ static bool handle_exit(struct vcpu *v)
 		return true;
 	case KVM_EXIT_RISCV_CSR:
 		return handle_csr(v);
+	case KVM_EXIT_MMIO:
+		return handle_mmio(v);
 	case KVM_EXIT_SYSTEM_EVENT:
 		return handle_system_event(v);
 	default:

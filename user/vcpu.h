@@ -11,6 +11,7 @@
 #include "console.h"
 #include "machine.h"
 #include "memory.h"
+#include "mmio.h"
 
 struct kvm_run;
 struct vm;
@@ -43,6 +44,7 @@ struct vm {
 	int kvm_fd;
 	int vm_fd;
 	struct guest_ram ram;
+	struct mmio_map mmio;	/* constant once vCPUs run */
 	struct console *console;
 	bool want_registers;	/* --registers */
 

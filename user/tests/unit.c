@@ -348,10 +348,25 @@ static void test_fdt(void)
 	   "fdt: CLINT");
 	ok(!strcmp(str_prop(fdt, "/chosen", "stdout-path"),
 		   "/soc/serial@10000000"), "fdt: stdout-path for firmware");
+	ok(fdt_path_offset(fdt, "/flash@20000000") < 0 &&
+	   fdt_path_offset(fdt, "/fw-cfg@10100000") < 0,
+	   "fdt: no flash and no fw_cfg unless asked for");
 	m.m_mode = false;
+	m.flash = true;
+	m.fw_cfg = true;
 	ok(!fdt_build(&m, fdt, size) &&
 	   fdt_path_offset(fdt, "/soc/clint@2000000") < 0,
 	   "fdt: no CLINT without M-mode");
+	ok(!strcmp(str_prop(fdt, "/flash@20000000", "compatible"), "cfi-flash") &&
+	   cells(fdt, "/flash@20000000", "bank-width", 0) == 4 &&
+	   cells(fdt, "/flash@20000000", "reg", 1) == 0x20000000 &&
+	   cells(fdt, "/flash@20000000", "reg", 3) == 0x2000000 &&
+	   cells(fdt, "/flash@20000000", "reg", 5) == 0x22000000,
+	   "fdt: flash");
+	ok(!strcmp(str_prop(fdt, "/fw-cfg@10100000", "compatible"),
+		   "qemu,fw-cfg-mmio") &&
+	   cells(fdt, "/fw-cfg@10100000", "reg", 1) == 0x10100000,
+	   "fdt: fw_cfg");
 	free(fdt);
 	free(copy);
 
@@ -920,6 +935,19 @@ static void test_disk_open(void)
 	unlink(d.path);
 }
 
+static void test_pflash_option(void)
+{
+	struct run_options o;
+
+	ok(PARSE_OK("--pflash", "c,readonly", "--pflash", "v,,1") &&
+	   o.nr_pflash == 2 &&
+	   !strcmp(o.pflash[0].path, "c") && o.pflash[0].read_only &&
+	   !strcmp(o.pflash[1].path, "v,1") && !o.pflash[1].read_only,
+	   "options: --pflash, and no kernel");
+	PARSE_BAD("'ro' is not an option", "--pflash", "a,ro");
+	PARSE_BAD("2 banks", "--pflash", "a", "--pflash", "b", "--pflash", "c");
+}
+
 static void test_help(void)
 {
 	unsigned int lines = 0, widest = 0;
@@ -998,6 +1026,7 @@ int main(int argc, char **argv)
 	test_options();
 	test_disk_option();
 	test_disk_open();
+	test_pflash_option();
 	test_help();
 	test_trap();
 	for (int i = 1; i < argc; i++)
