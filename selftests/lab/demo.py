@@ -100,6 +100,8 @@ def main():
     command = env("EXEC")
     host, guest = env("HOST", "trixie"), env("GUEST", "trixie")
     board = Board(host, env("CPU", "rv64,h=false"), env("HOST_SMP", "2"), env("HOST_MEMORY", "2G"))
+    if command and env("BIOS") == "uboot" and not env("DISK"):
+        raise LabError("BIOS=uboot starts what is on a disk: with EXEC, give DISK=debian as well")
     board.umbra(env("MODARGS"))
     by_hand = not command and os.isatty(0)
     board.timeout = int(env("TIMEOUT", "0" if by_hand else "900" if env("DISK") else "300"))
@@ -116,7 +118,13 @@ def main():
     append = env("APPEND")
     if disk:
         board.debian_disk([guest], command or None)
+        # To write the command there.
+        board.debian_module("crc32c", "ext4")
         call += ["-d", "/dev/vda"]
+    bios = env("BIOS", "none")
+    if bios != "none":
+        board.packages("firmware")
+        call += ["-b", bios]
     status = GuestStatus()
     terminal = None
     say("host %s (%s, %s), guest %s; logs in build/log/demo.*.log" % (host, board.kernel["KVER"], board.cpu, guest))
