@@ -180,6 +180,27 @@ static bool pmp_permits(struct umbra_vcpu *vcpu,
 }
 
 /*
+ * Of an instruction whose first half may be fetched at info->gpa: may its second
+ * half, in the same page?  If not, that is where the fault is.
+ */
+static bool pmp_permits_tail(struct umbra_vcpu *vcpu,
+			     struct umbra_fault_info *info)
+{
+	struct umbra_fault_info tail = *info;
+	u16 half;
+
+	tail.gva += 2;
+	tail.gpa += 2;
+	tail.len = 2;
+	if (!offset_in_page(tail.gpa) || pmp_permits(vcpu, &tail) ||
+	    umbra_gpa_read(vcpu->vm, info->gpa, &half, 2) ||
+	    umbra_insn_len(half) == 2)
+		return true;
+	info->gva = tail.gva;
+	return false;
+}
+
+/*
  * What PMP leaves of a page for leaves of the current view: permissions (of
  * PTEs), and the level of the largest leaf that they hold for.
  *
@@ -190,7 +211,7 @@ static bool pmp_permits(struct umbra_vcpu *vcpu,
 enum pmp_verdict { PMP_LEAF, PMP_ONCE, PMP_EMULATE, PMP_FAULT };
 
 static enum pmp_verdict pmp_judge(struct umbra_vcpu *vcpu,
-				  const struct umbra_fault_info *info,
+				  struct umbra_fault_info *info,
 				  u64 *perm, int *level)
 {
 	bool exec = info->access == UMBRA_ACCESS_EXEC;
@@ -210,7 +231,8 @@ static enum pmp_verdict pmp_judge(struct umbra_vcpu *vcpu,
 		*level = 0;
 		if (!exec)
 			return PMP_EMULATE;
-		return pmp & V_PMP_X ? PMP_ONCE : PMP_FAULT;
+		return pmp & V_PMP_X && pmp_permits_tail(vcpu, info) ?
+		       PMP_ONCE : PMP_FAULT;
 	}
 	*level = (order - PAGE_SHIFT) / 9;
 	if (!(pmp & access_pmp(info->access)))

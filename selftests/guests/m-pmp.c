@@ -186,15 +186,21 @@ TEST(fetch_small, "code beside and inside small entries")
 		put32(base + off + 4, INSN_NOP);
 		put32(base + off + 8, INSN_RET);
 	}
+	/* half of it before the region */
+	put32(base + 0x7fe, INSN_NOP);
+	put16(base + 0x802, INSN_C_NOP);
 	fence_i();
 	pmp_set(0, PMP_NAPOT | PMP_R | PMP_W, pmp_napot(base + 0x800, 8));
 	for (int round = 0; round < 3; round++) {
 		EXPECT_AS_OK(PRV_S, (char *)base, 0, 0);
 		EXPECT_AS(PRV_S, CAUSE_FETCH_ACCESS, base + 0x800, (char *)base + 0x800, 0, 0);
+		call_as(PRV_S, (char *)base + 0x7fe, 0, 0);
+		CHECK_TRAP("fetch of a second half", CAUSE_FETCH_ACCESS, base + 0x800,
+			   base + 0x7fe);
 		EXPECT_AS_OK(PRV_U, (char *)base, 0, 0);
 		EXPECT_AS(PRV_U, CAUSE_FETCH_ACCESS, base + 0x804, (char *)base + 0x804, 0, 0);
 		EXPECT_AS_OK(PRV_S, (char *)base + 0x808, 0, 0);
-		EXPECT_AS_OK(PRV_M, (char *)base + 0x800, 0, 0);
+		EXPECT_AS_OK(PRV_M, (char *)base + 0x7fe, 0, 0);
 	}
 }
 
