@@ -45,7 +45,7 @@ static void write_mstatus(struct umbra_machine *m, struct umbra_cpu *cpu,
 	m->mstatus = (m->mstatus & ~MSTATUS_MACHINE) | (val & MSTATUS_MACHINE);
 	if ((old ^ val) & V_MXR)
 		*changes |= UMBRA_MCHANGE_VIEW;
-	if ((old ^ val) & (V_TVM | V_TSR))
+	if ((old ^ val) & (V_TVM | V_TW | V_TSR))
 		*changes |= UMBRA_MCHANGE_HOT;
 }
 

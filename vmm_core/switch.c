@@ -332,7 +332,7 @@ static const char *write_stub(struct umbra_vcpu *vcpu, const struct umbra_insn *
 			return umbra_sw_sie_or;
 		return umbra_sw_sie_andn;
 	case VCSR_STIMECMP:
-		if (insn->op == UMBRA_OP_CSRRW && vcpu->feat.sstc && !vcpu->m)
+		if (insn->op == UMBRA_OP_CSRRW && vcpu->feat.sstc)
 			return umbra_sw_stimecmp;
 		return NULL;
 	case VCSR_SATP:
@@ -431,7 +431,8 @@ static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		return vcpu->cpu->priv == UMBRA_PRIV_M;
 	case UMBRA_OP_WFI:
 		hot->first = sw_va(vcpu, umbra_sw_wfi);
-		return vcpu->cpu->priv == UMBRA_PRIV_S && !vcpu->m;
+		return vcpu->cpu->priv == UMBRA_PRIV_S &&
+		       !(vcpu->m && (vcpu->m->mstatus & V_TW));
 	case UMBRA_OP_SINVAL_VMA:
 		if (!vcpu->feat.svinval)
 			return false;

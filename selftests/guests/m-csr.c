@@ -187,6 +187,18 @@ TEST(stce, "menvcfg.STCE: STIP is stimecmp's alone, and stimecmp is S-mode's wit
 			EXPECT_AS(PRV_S, CAUSE_ILLEGAL, enc_csrr(10, 0x14d),
 				  x_stimecmp, 0, 0);
 	}
+	/* S-mode's writes drive STIP, later and earlier, again and again. */
+	for (int round = 0; round < 10; round++) {
+		bool set = round & 1;
+
+		CHECK_EQ(run_at(PRV_S, (u64)x_set_stimecmp, set ? 0 : ~0UL, 0),
+			 CAUSE_ECALL_S);
+		for (u64 start = rdtime(); !!(csr_read(mip) & BIT(IRQ_STI)) != set; )
+			if (rdtime() - start > timebase) {
+				check_fail(__LINE__, "STIP does not become %d", set);
+				break;
+			}
+	}
 	csr_write(0x14d, ~0UL);
 	csr_write(0x30a, 0);
 }

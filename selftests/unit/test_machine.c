@@ -710,6 +710,7 @@ UNIT_TEST(changes_are_told)
 	expect_eq(WRITE(0x300, 1 << 19), UMBRA_MCHANGE_VIEW);
 	expect_eq(WRITE(0x300, 1 << 20), UMBRA_MCHANGE_VIEW | UMBRA_MCHANGE_HOT);
 	expect_eq(WRITE(0x300, 1 << 22), UMBRA_MCHANGE_HOT);
+	expect_eq(WRITE(0x300, 3 << 21), UMBRA_MCHANGE_HOT);
 	expect_eq(WRITE(0x302, 0x100), UMBRA_MCHANGE_HOT);
 	expect_eq(WRITE(0x302, 0x300), 0);
 	expect_eq(WRITE(0x306, 2), UMBRA_MCHANGE_HOT);

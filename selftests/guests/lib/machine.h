@@ -103,7 +103,8 @@ extern u64 call_result;			/* a0 of a function that returned */
 extern char x_ecall[], x_ebreak[], x_illegal[], x_nop[], x_mret[], x_sret[];
 extern char do_mret[], do_sret[];
 extern char x_mstatus[], x_wfi[], x_sfence[], x_satp_read[], x_satp_write[], x_mscratch[];
-extern char x_rdtime[], x_rdcycle[], x_rdinstret[], x_stimecmp[], x_spin[];
+extern char x_rdtime[], x_rdcycle[], x_rdinstret[], x_stimecmp[], x_set_stimecmp[];
+extern char x_spin[];
 
 /* MPP = @prv, MPIE = 0, all else as mstatus is. */
 void machine_ctx(struct ctx *c, u64 pc, int prv);

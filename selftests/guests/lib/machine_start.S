@@ -214,5 +214,6 @@ do_sret:
 	mcode	x_rdcycle, rdcycle a0
 	mcode	x_rdinstret, rdinstret a0
 	mcode	x_stimecmp, csrr a0, 0x14d
+	mcode	x_set_stimecmp, csrw 0x14d, a0
 	.globl	x_spin
 x_spin:	j	x_spin
