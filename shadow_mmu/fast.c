@@ -22,6 +22,7 @@
 #define SW_RESUME	0
 #define SW_LEAVE	1
 
+/* What the compiler does not inline has to be in the section, too. */
 #define __switcher	__attribute__((__section__(".umbra.switcher"), __used__, \
 				       __noinline__))
 
@@ -351,6 +352,25 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 /* --- fences ---------------------------------------------------------------------------- */
 
 /*
+ * Take back entry @idx, because the guest's differs; busy is held.  False: it
+ * is text that may hold sites, which the hot table has to forget (of a frame
+ * that is known none are written).
+ */
+static inline bool take_back(struct umbra_fast *f, u32 id, unsigned int idx)
+{
+	u64 *entry = &spt_at(f, id)[idx];
+
+	if (*entry & V_PTE_X) {
+		u64 gfn = (gpt_at(f, id)[idx] & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
+
+		if (page_at(f, id)->role.level || !known_pte(f, gfn))
+			return false;
+	}
+	*(volatile u64 *)entry &= ~V_PTE_V;
+	return true;
+}
+
+/*
  * Compare the path to @va under one root with the guest's tables; busy is
  * held.  False: this is not simple.
  */
@@ -359,20 +379,15 @@ static inline bool fence_root(struct umbra_fast *f, u32 id, u64 va)
 	for (int level = f->levels - 1;; level--) {
 		struct shadow_page *sp = page_at(f, id);
 		unsigned int idx = umbra_va_index(va, level);
-		u64 *spt = spt_at(f, id);
-		u64 entry = spt[idx], now;
+		u64 entry = spt_at(f, id)[idx], now;
 
 		if (!shadow_used(sp, idx) || !(entry & V_PTE_V))
 			return true;
 		if (sp->gpt) {
 			if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &now))
 				return false;
-			if (now != gpt_at(f, id)[idx]) {
-				if (!is_leaf(entry) || (entry & V_PTE_X))
-					return false;
-				*(volatile u64 *)&spt[idx] = entry & ~V_PTE_V;
-				return true;
-			}
+			if (now != gpt_at(f, id)[idx])
+				return take_back(f, id, idx);
 		}
 		if (is_leaf(entry))
 			return true;
@@ -389,20 +404,109 @@ static inline bool fence_space(struct umbra_fast *f, struct umbra_space *space,
 	return true;
 }
 
+/* Where sw_compare_root() is on its way through one page. */
+struct fast_place {
+	u32 id;
+	unsigned int word;	/* of sp->used */
+	u64 bits;		/* of it, still to be looked at */
+};
+
+/* Entries that a fence of all addresses may look at before it is fault.c's. */
+#define COMPARE_BUDGET	2048
+
+/*
+ * Compare everything below one root with the guest's tables; pages that hold
+ * only global mappings if @global.  busy is held.  False: this is not simple.
+ */
+static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool global,
+				       unsigned int *budget)
+{
+	struct fast_place way[UMBRA_MAX_LEVELS];
+	int depth = 0;
+
+	way[0].id = root;
+	way[0].word = 0;
+	way[0].bits = page_at(f, root)->used[0];
+	while (depth >= 0) {
+		struct fast_place *at = &way[depth];
+		struct shadow_page *sp = page_at(f, at->id), *child;
+		unsigned int idx;
+		u64 entry, now;
+
+		if (!at->bits) {
+			if (++at->word == ARRAY_SIZE(sp->used))
+				depth--;
+			else
+				at->bits = sp->used[at->word];
+			continue;
+		}
+		/* The lowest bit: no library function may be called here. */
+		for (idx = at->word * 64; !(at->bits >> (idx % 64) & 0xff);)
+			idx += 8;
+		while (!(at->bits >> (idx % 64) & 1))
+			idx++;
+		at->bits &= at->bits - 1;
+
+		entry = spt_at(f, at->id)[idx];
+		if (!(entry & V_PTE_V))
+			continue;
+		if (!(*budget)--)
+			return false;
+		if (sp->gpt) {
+			if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &now))
+				return false;
+			if (now != gpt_at(f, at->id)[idx]) {
+				if (!take_back(f, at->id, idx))
+					return false;
+				continue;
+			}
+		}
+		if (is_leaf(entry))
+			continue;
+		child = page_at(f, sp->next[idx]);
+		if (child->role.kind == SHADOW_DIRECT ||
+		    (!global && !child->private))
+			continue;
+		way[++depth].id = sp->next[idx];
+		way[depth].word = 0;
+		way[depth].bits = child->used[0];
+	}
+	return true;
+}
+
+static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
+			     bool global)
+{
+	unsigned int budget = COMPARE_BUDGET;
+
+	/* See shadow_space_clear_private(). */
+	if (!global && space->flips != f->flips)
+		return false;
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view] &&
+		    !sw_compare_root(f, space->root[view], global, &budget))
+			return false;
+	return true;
+}
+
+static __switcher bool sw_apply(struct umbra_fast *f, struct umbra_space *space,
+				const struct umbra_logged_fence *fence)
+{
+	if (!umbra_fence_hits(fence, space->satp))
+		return true;
+	if (fence->all_va)
+		return fence_all(f, space, fence->all_asid);
+	return fence_space(f, space, fence->va);
+}
+
 /* Bring a space up to date with the log; busy is held. */
 static inline bool replay(struct umbra_fast *f, struct umbra_space *space)
 {
 	if (f->log_nr - space->seen > UMBRA_FENCE_LOG)
 		return false;
-	for (; space->seen != f->log_nr; space->seen++) {
-		struct umbra_logged_fence *fence =
-			&f->log[space->seen % UMBRA_FENCE_LOG];
-
-		if (!umbra_fence_hits(fence, space->satp))
-			continue;
-		if (fence->all_va || !fence_space(f, space, fence->va))
+	for (; space->seen != f->log_nr; space->seen++)
+		if (!sw_apply(f, space, &f->log[space->seen % UMBRA_FENCE_LOG]))
 			return false;
-	}
 	return true;
 }
 
@@ -421,7 +525,7 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 	u64 asid = sw->cpu.gpr[rs2] & V_SATP_ASID_MASK;
 	struct umbra_logged_fence *fence;
 	struct umbra_space *space;
-	bool ok = true;
+	bool ok;
 
 	set_probing(f, 1);
 	if (f->now == UMBRA_NO_SPACE)
@@ -432,18 +536,18 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 	fence->asid = asid;
 	fence->all_va = !rs1;
 	fence->all_asid = !rs2;
-	if (umbra_fence_hits(fence, space->satp)) {
-		if (!rs1 || !fast_trylock(f))
-			return SW_LEAVE;
-		ok = fence_space(f, space, va);
-		fast_unlock(f);
-	}
+	if (!fast_trylock(f))
+		return SW_LEAVE;
+	ok = sw_apply(f, space, fence);
+	fast_unlock(f);
 	if (!ok)
 		return SW_LEAVE;
 	f->log_nr++;
 	f->fences++;
 	if (rs1)
 		fence_va(va);
+	else if (umbra_fence_hits(fence, space->satp))
+		asm volatile("sfence.vma" : : : "memory");
 	done(sw);
 	return SW_RESUME;
 }

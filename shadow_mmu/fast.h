@@ -72,7 +72,7 @@ enum umbra_view {
  *	always up to date, whatever this says
  * @used: for replacing the least recently used
  * @hw: hardware satp of each view's root, 0: not made yet
- * @flips: umbra_mmu.flips when it was last empty: if it is the same now, every
+ * @flips: umbra_fast.flips when it was last empty: if it is the same now, every
  *	page below a page that is not private is not private either
  * @salt_s: tells its S-mode entries apart in the hot table
  * @salt_u: the same for U-mode
@@ -111,6 +111,7 @@ struct umbra_logged_fence {
  * @reflect: page faults of S- and U-mode are for the guest's S-mode
  * @hole_gfn: first of the frames that PMP does not leave wholly to S- and U-mode
  * @hole_nr: how many
+ * @flips: how often a page with more than one parent became private
  * @known_nr: frames that the known table covers
  * @log_nr: fences so far
  * @clock: for umbra_space.used
@@ -128,6 +129,7 @@ struct umbra_fast {
 	u32 adue;
 	u64 hole_gfn;
 	u64 hole_nr;
+	u64 flips;
 	u64 known_nr;
 	u64 log_nr;
 	u64 clock;

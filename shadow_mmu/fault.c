@@ -325,7 +325,7 @@ static void mark_path(struct umbra_mmu *mmu, struct shadow_page **path, int n,
 		} else if (private) {
 			path[n]->private = true;
 			if (path[n]->parents > 1)
-				mmu->flips++;
+				mmu->fast->flips++;
 		}
 	}
 }

@@ -388,7 +388,7 @@ void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
 			shadow_entry_clear(vcpu, sp, idx);
 	}
 	umbra_mmu_unlock(&vcpu->mmu);
-	space->flips = vcpu->mmu.flips;
+	space->flips = vcpu->mmu.fast->flips;
 }
 
 /* Is @sp the guest's root table, or a level above it? */
@@ -425,7 +425,7 @@ static void clear_private(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 s
  */
 void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *space)
 {
-	if (space->flips != vcpu->mmu.flips) {
+	if (space->flips != vcpu->mmu.fast->flips) {
 		shadow_space_clear(vcpu, space);
 		return;
 	}
@@ -517,7 +517,7 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 		space_recycle(vcpu, space);
 	*space = (struct umbra_space) {
 		.satp = satp, .mxr = mxr, .seen = fast->log_nr,
-		.flips = vcpu->mmu.flips,
+		.flips = vcpu->mmu.fast->flips,
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
 		.salt_u = salt_bits(SALT_USER + nr),
 	};
@@ -593,7 +593,7 @@ static void adopt_global(struct umbra_vcpu *vcpu, struct umbra_space *space,
 	u64 va = ~0ULL;		/* the upper half */
 	unsigned int idx;
 
-	if (!before || !before->hw[view] || before->flips != vcpu->mmu.flips)
+	if (!before || !before->hw[view] || before->flips != vcpu->mmu.fast->flips)
 		return;
 	from = guest_root(vcpu, vcpu->mmu.pages[before->root[view]],
 			  before->satp, va);

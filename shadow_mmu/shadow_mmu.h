@@ -91,7 +91,6 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
  * @rmap: heads of the reverse map, id * 512 + index + 1; beside @fast
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
- * @flips: how often a page with more than one parent became private
  * @recycled: pages without a role, empty
  * @machine: roots of M-mode, without and with MPRV; no address space's
  * @once: page with a leaf that must not outlive the next exit, NULL: none
@@ -109,7 +108,6 @@ struct umbra_mmu {
 	u32 *rmap;
 	unsigned int sw_slot;
 	bool forget;
-	u64 flips;
 	struct shadow_page *machine[UMBRA_ALL_VIEWS - UMBRA_VIEWS];
 	struct shadow_page *once;
 	unsigned int once_index;
