@@ -170,7 +170,9 @@ static void bank_access(void *opaque, u64 offset, unsigned int len, bool write,
 	 * neither as long as it has memory.
 	 */
 	if (map_bank(b, flash_is_array(&b->flash)) && b->mapped) {
-		say("flash: the module does not take memory away; the command is dropped");
+		if (!b->failed)
+			say("flash: the module does not take memory away; commands are dropped");
+		b->failed = true;
 		flash_reset(&b->flash);
 	}
 	pthread_mutex_unlock(&b->owner->lock);

@@ -21,7 +21,7 @@
  * @path: the file behind it; NULL: none, it forgets
  * @fd: that file; -1: none
  * @mapped: its memory slot exists
- * @failed: a write to the file failed, and that has been said
+ * @failed: something failed that a guest can repeat, and it has been said
  */
 struct pflash_bank {
 	struct pflash *owner;
