@@ -12,6 +12,7 @@ struct blk_header {
 	u32 reserved;
 	u64 sector;
 };
+
 static_assert(sizeof(struct blk_header) == 16, "a header has 16 bytes");
 
 enum {
@@ -35,6 +36,7 @@ struct blk_range {
 	u32 sectors;
 	u32 flags;
 };
+
 static_assert(sizeof(struct blk_range) == 16, "a range has 16 bytes");
 
 #define RANGE_UNMAP	1

@@ -15,7 +15,7 @@
 #define UMBRA_BLK_SERIAL	20	/* 5.2.6: bytes of an ID string */
 #define UMBRA_BLK_RANGES	16	/* of one discard or write zeroes request */
 /* ... and sectors of one range: 64 MiB, so that none takes for ever. */
-#define UMBRA_BLK_RANGE_MAX	(1U << 17)
+#define UMBRA_BLK_RANGE_MAX	0x20000U
 #define UMBRA_BLK_CONFIG	60	/* bytes of configuration */
 
 /* 5.2.3 */

@@ -15,6 +15,7 @@ struct vq_desc {
 	u16 flags;
 	u16 next;
 };
+
 static_assert(sizeof(struct vq_desc) == 16, "a descriptor has 16 bytes");
 
 #define DESC_F_NEXT	1
@@ -36,7 +37,7 @@ struct vq_used_elem {
 #define USED_F_NO_NOTIFY	1
 
 /* 2.7.5.3.1: "MUST NOT create [...] longer than 2^32 bytes in total" */
-#define CHAIN_BYTES_MAX	(1ULL << 32)
+#define CHAIN_BYTES_MAX	BIT_ULL(32)
 
 static u64 avail_entry(const struct umbra_vq *vq, u16 i)
 {

@@ -44,9 +44,9 @@ typedef int64_t s64;
 #define min(a, b)		((a) < (b) ? (a) : (b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
 #define U32_MAX			((u32)~0U)
-#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)	/* the kernel's */
+#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)	/* likewise */
+#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)	/* likewise */
 #endif
 
 #endif /* UMBRA_BASE_H */

@@ -887,7 +887,7 @@ static const char *disk_file(struct disk *disk, off_t size)
 {
 	int fd;
 
-	strcpy(disk->path, "/tmp/umbra-disk-XXXXXX");
+	snprintf(disk->path, DISK_PATH, "/tmp/umbra-disk-XXXXXX");
 	fd = mkstemp(disk->path);
 	if (fd < 0 || ftruncate(fd, size))
 		return NULL;
@@ -909,11 +909,11 @@ static void test_disk_open(void)
 
 	said();
 	OPEN_BAD(STATUS_NOINPUT, "truncate -s", &d);
-	strcpy(d.path, "/tmp");
+	snprintf(d.path, DISK_PATH, "/tmp");
 	OPEN_BAD(STATUS_NOINPUT, "a directory", &d);
 	d.readonly = true;
 	OPEN_BAD(STATUS_NOINPUT, "a directory", &d);
-	strcpy(d.path, "/dev/null");
+	snprintf(d.path, DISK_PATH, "/dev/null");
 	OPEN_BAD(STATUS_NOINPUT, "not a file", &d);
 	d.readonly = false;
 
