@@ -310,6 +310,11 @@ static struct umbra_vdev *irqchip(struct umbra_bus *bus)
 	return smp_load_acquire(&bus->irqchip);
 }
 
+bool umbra_bus__has_irqchip(struct umbra_bus *bus)
+{
+	return irqchip(bus);
+}
+
 int umbra_bus__set_irq(struct umbra_bus *bus, u32 gsi, bool level)
 {
 	struct umbra_vdev *chip = irqchip(bus);

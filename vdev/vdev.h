@@ -71,6 +71,9 @@ int umbra_bus__pulse_irq(struct umbra_bus *bus, u32 gsi);
 /* umbra_vm_time() jumps: timers that wait for it are set anew.  Any context. */
 void umbra_bus__time_changed(struct umbra_bus *bus);
 
+/* Is there an in-kernel interrupt controller, live?  Any context. */
+bool umbra_bus__has_irqchip(struct umbra_bus *bus);
+
 /* Bit n: type UMBRA_DEV_TYPE_BASE + n exists. */
 u32 umbra_vdev__types(void);
 

@@ -288,6 +288,10 @@ static int piece(struct umbra_vcpu *vcpu, u64 gpa, unsigned int len, bool write,
 			return ret ? ret : UMBRA_RESUME;
 		}
 	}
+	if (write && umbra_ioeventfd_store(vcpu->vm, gpa, len, *val)) {
+		umbra_count(vcpu, UMBRA_STAT_MMIO_KERNEL);
+		return UMBRA_RESUME;
+	}
 	ret = umbra_bus__access(vcpu->vm->bus, gpa, len, write, val);
 	if (ret == 0) {
 		umbra_count(vcpu, UMBRA_STAT_MMIO_KERNEL);
@@ -295,6 +299,10 @@ static int piece(struct umbra_vcpu *vcpu, u64 gpa, unsigned int len, bool write,
 	}
 	if (ret != -EOPNOTSUPP || !umbra_gpa_is_window(vcpu->vm, gpa, len))
 		return -EFAULT;
+	if (write && umbra_coalesced_store(vcpu->vm, gpa, len, *val)) {
+		umbra_count(vcpu, UMBRA_STAT_MMIO_KERNEL);
+		return UMBRA_RESUME;
+	}
 	exit_mmio(vcpu, gpa, len, write, *val);
 	return 0;
 }

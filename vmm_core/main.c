@@ -29,7 +29,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_CHECK_EXTENSION:
 		return umbra_check_extension(NULL, arg);
 	case KVM_GET_VCPU_MMAP_SIZE:
-		return arg ? -EINVAL : PAGE_SIZE;
+		/* kvm_run, and the ring of coalesced MMIO. */
+		return arg ? -EINVAL : 2 * PAGE_SIZE;
 	}
 	return -ENOTTY;
 }
@@ -86,6 +87,9 @@ static int __init umbra_init(void)
 	ret = umbra_vm_init();
 	if (ret)
 		goto no_shrinker;
+	ret = umbra_irqfd_init();
+	if (ret)
+		goto no_irqfd;
 	preempt_notifier_inc();
 	ret = misc_register(&umbra_dev);
 	if (ret)
@@ -101,6 +105,8 @@ static int __init umbra_init(void)
 
 no_device:
 	preempt_notifier_dec();
+	umbra_irqfd_exit();
+no_irqfd:
 	umbra_vm_exit();
 no_shrinker:
 	cpuhp_remove_state(hotplug_state);
@@ -118,6 +124,7 @@ static void __exit umbra_exit(void)
 	mmu_notifier_synchronize();
 	rcu_barrier();
 	preempt_notifier_dec();
+	umbra_irqfd_exit();
 	umbra_vm_exit();
 	cpuhp_remove_state(hotplug_state);
 	umbra_switch_exit();

@@ -213,6 +213,9 @@ static void vm_destroy(struct umbra_vm *vm)
 	mutex_unlock(&umbra_vms_lock);
 	umbra_mn_unregister(vm);
 	umbra_bus__destroy(vm->bus);
+	umbra_ioeventfds_destroy(vm);
+	umbra_coalesced_destroy(vm);
+	kvfree(rcu_dereference_protected(vm->routes, true));
 	umbra_sites_destroy(vm);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		umbra_vcpu_destroy(vm->vcpu_list[i]);
@@ -255,6 +258,11 @@ static struct umbra_vm *vm_alloc(void)
 	spin_lock_init(&vm->known_lock);
 	spin_lock_init(&vm->event_lock);
 	umbra_sites_init(&vm->sites);
+	INIT_LIST_HEAD(&vm->ioeventfds);
+	umbra_irqfds_create(vm);
+	ret = umbra_coalesced_create(vm);
+	if (ret)
+		goto no_ring;
 	mmgrab(current->mm);
 	vm->mm = current->mm;
 	vm->bus = umbra_bus__create(vm);
@@ -273,6 +281,8 @@ static struct umbra_vm *vm_alloc(void)
 	return vm;
 fail:
 	mmdrop(vm->mm);
+	umbra_coalesced_destroy(vm);
+no_ring:
 	cleanup_srcu_struct(&vm->slots_srcu);
 	free_page((unsigned long)vm->page);
 	kvfree(vm);
@@ -294,11 +304,19 @@ int umbra_check_extension(struct umbra_vm *vm, long ext)
 	case KVM_CAP_READONLY_MEM:
 	case KVM_CAP_IMMEDIATE_EXIT:
 	case KVM_CAP_DEVICE_CTRL:
+	case KVM_CAP_IOEVENTFD:
+	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+	case KVM_CAP_COALESCED_PIO:
+	case KVM_CAP_IRQFD:
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_CHECK_EXTENSION_VM:
 	case KVM_CAP_ENABLE_CAP_VM:
 	case UMBRA_CAP_M_MODE:
 		return 1;
+	case KVM_CAP_COALESCED_MMIO:
+		return KVM_COALESCED_MMIO_PAGE_OFFSET;
+	case KVM_CAP_IRQ_ROUTING:
+		return UMBRA_MAX_ROUTES;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(int, num_online_cpus(), UMBRA_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:
@@ -398,6 +416,34 @@ static long enable_cap(struct umbra_vm *vm, void __user *arg)
 	return 0;
 }
 
+static long ioeventfd(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_ioeventfd args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	return umbra_ioeventfd(vm, &args);
+}
+
+static long irqfd(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_irqfd args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	return umbra_irqfd(vm, &args);
+}
+
+static long coalesced(struct umbra_vm *vm, void __user *arg, bool add)
+{
+	struct kvm_coalesced_mmio_zone zone;
+
+	if (copy_from_user(&zone, arg, sizeof(zone)))
+		return -EFAULT;
+	return add ? umbra_coalesced_register(vm, &zone) :
+		     umbra_coalesced_unregister(vm, &zone);
+}
+
 static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long arg)
 {
 	void __user *ptr = (void __user *)arg;
@@ -411,6 +457,16 @@ static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long ar
 		return get_dirty_log(vm, ptr);
 	case KVM_ENABLE_CAP:
 		return enable_cap(vm, ptr);
+	case KVM_IOEVENTFD:
+		return ioeventfd(vm, ptr);
+	case KVM_IRQFD:
+		return irqfd(vm, ptr);
+	case KVM_SET_GSI_ROUTING:
+		return umbra_set_routing(vm, ptr);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return coalesced(vm, ptr, true);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return coalesced(vm, ptr, false);
 	case UMBRA_SET_MMIO_WINDOWS:
 		return set_windows(vm, ptr);
 	}
@@ -423,7 +479,7 @@ static long irq_line(struct umbra_vm *vm, void __user *arg)
 
 	if (copy_from_user(&level, arg, sizeof(level)))
 		return -EFAULT;
-	return umbra_bus__set_irq(vm->bus, level.irq, level.level);
+	return umbra_irq_line(vm, level.irq, level.level);
 }
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -450,7 +506,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int vm_release(struct inode *inode, struct file *file)
 {
-	umbra_vm_put(file->private_data);
+	struct umbra_vm *vm = file->private_data;
+
+	umbra_irqfds_release(vm);
+	umbra_vm_put(vm);
 	return 0;
 }
 

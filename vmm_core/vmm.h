@@ -9,10 +9,12 @@
  *	vcpu->mutex		held by the thread in a vcpu ioctl (KVM_RUN)
  *	vm->sites.add_lock	adding a rewritten site
  *	vm->slots_srcu		read side, which may also be entered under any lock
- *				below: memory slots
+ *				below: memory slots, ioeventfds, coalesced zones
  *	vm->sites.lock		rewritten sites (rewrite.h)
  *	vm->mn_lock		count and sequence of MMU invalidations
  *	vcpu->mmu.lock		one vCPU's shadow tables; two are never held
+ *	vm->ring_lock		the coalesced ring's end
+ *	vm->irqfd_lock		irqfds; taken in any context, innermost
  * Whoever sleeps holds none of the last three.
  */
 #ifndef UMBRA_VMM_H
@@ -38,6 +40,7 @@
 
 #define UMBRA_MAX_VCPUS		1024
 #define UMBRA_MAX_WINDOWS	64
+#define UMBRA_MAX_ROUTES	4096	/* GSIs; KVM's bound */
 
 /* KVM_RISCV_ISA_EXT_*, by number where Linux 6.12's header lacks the name. */
 #define UMBRA_ISA_SVADE		64
@@ -258,6 +261,16 @@ struct umbra_vm {
 	struct umbra_sites sites;
 	struct umbra_bus *bus;
 
+	struct list_head ioeventfds;	/* vm->lock, slots_srcu */
+	unsigned int nr_ioeventfds;
+	struct list_head zones;		/* coalesced MMIO; the same */
+	unsigned int nr_zones;
+	struct kvm_coalesced_mmio_ring *ring;
+	spinlock_t ring_lock;		/* ring->last */
+	struct list_head irqfds;
+	spinlock_t irqfd_lock;		/* irqfds */
+	struct umbra_routes __rcu *routes;
+
 	spinlock_t event_lock;		/* event_* */
 	u32 event_type;
 	u64 event_data;
@@ -376,6 +389,30 @@ int umbra_complete_mmio(struct umbra_vcpu *vcpu);
 bool umbra_gpa_is_memory(struct umbra_vm *vm, u64 gpa);
 bool umbra_gpa_range_is_memory(struct umbra_vm *vm, u64 lo, u64 hi, u64 len);
 bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len);
+
+/* --- ioeventfd.c, coalesced.c: stores that need no exit ------------------------ */
+
+int umbra_ioeventfd(struct umbra_vm *vm, const struct kvm_ioeventfd *args);
+bool umbra_ioeventfd_store(struct umbra_vm *vm, u64 gpa, unsigned int len, u64 val);
+void umbra_ioeventfds_destroy(struct umbra_vm *vm);
+
+int umbra_coalesced_create(struct umbra_vm *vm);
+void umbra_coalesced_destroy(struct umbra_vm *vm);
+int umbra_coalesced_register(struct umbra_vm *vm,
+			     const struct kvm_coalesced_mmio_zone *arg);
+int umbra_coalesced_unregister(struct umbra_vm *vm,
+			       const struct kvm_coalesced_mmio_zone *arg);
+bool umbra_coalesced_store(struct umbra_vm *vm, u64 gpa, unsigned int len, u64 val);
+
+/* --- irqfd.c ------------------------------------------------------------------ */
+
+int umbra_irqfd_init(void);
+void umbra_irqfd_exit(void);
+void umbra_irqfds_create(struct umbra_vm *vm);
+void umbra_irqfds_release(struct umbra_vm *vm);
+int umbra_irqfd(struct umbra_vm *vm, const struct kvm_irqfd *args);
+int umbra_irq_line(struct umbra_vm *vm, u32 gsi, bool level);
+int umbra_set_routing(struct umbra_vm *vm, void __user *arg);
 
 /* --- timer.c ----------------------------------------------------------------- */
 
