@@ -11,7 +11,7 @@ LAB := selftests/lab
 ifdef EXEC
 override EXEC := $(value EXEC)
 endif
-LAB_VARS := EXEC HOST GUEST CPU SMP MEMORY APPEND HOST_SMP HOST_MEMORY MODARGS RUNARGS TIMEOUT JOBS V BIOS
+LAB_VARS := EXEC HOST GUEST CPU SMP MEMORY APPEND HOST_SMP HOST_MEMORY MODARGS RUNARGS TIMEOUT JOBS V BIOS CLIENT
 $(foreach v,$(LAB_VARS),$(if $(value $(v)),$(eval export $(v))))
 
 # --- the module and the launcher, for this machine or cross
@@ -109,6 +109,7 @@ help:
 	@echo '  MODARGS= (of umbra.ko)  RUNARGS= (of umbra run)  TIMEOUT=seconds  V=1'
 	@echo '  DISK=debian (a Debian system with systemd, on a virtio disk)'
 	@echo '  BIOS=none|opensbi|uboot|edk2: what starts the guest in M-mode; none: Umbra does, in S-mode'
+	@echo '  CLIENT=umbra|qemu: who drives the module; RUNARGS are its options'
 
 .PHONY: all module launcher install clean lab-setup lab-build demo check check-long \
 	check-unit bench lint checkpatch sparse help

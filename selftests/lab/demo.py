@@ -103,6 +103,9 @@ def main():
     if command and env("BIOS") == "uboot" and not env("DISK"):
         raise LabError("BIOS=uboot starts what is on a disk: with EXEC, give DISK=debian as well")
     board.umbra(env("MODARGS"))
+    client = env("CLIENT", "umbra")
+    if client != "umbra":
+        board.packages(client)
     by_hand = not command and os.isatty(0)
     board.timeout = int(env("TIMEOUT", "0" if by_hand else "900" if env("DISK") else "300"))
     log = os.path.join(lablib.TREE, "build", "log")
@@ -114,7 +117,8 @@ def main():
     board.cpio.file("guest/" + guest, lablib.kernel(guest)["VMLINUZ"])
     board.cpio.bytes("guest/initrd", lablib.guest_initramfs(command or None), 0o644)
 
-    call = ["guest", "-k", guest, "-m", env("MEMORY", "512M"), "-c", env("SMP", "1"), "-u", env("RUNARGS"), "-t", "0"]
+    call = ["guest", "-k", guest, "-m", env("MEMORY", "512M"), "-c", env("SMP", "1"), "-u", env("RUNARGS")]
+    call += ["-C", client, "-t", "0"]
     append = env("APPEND")
     if disk:
         board.debian_disk([guest], command or None)
