@@ -62,7 +62,7 @@ static int invalidate_start(struct mmu_notifier *mn,
 	srcu = srcu_read_lock(&vm->slots_srcu);
 	slots = srcu_dereference(vm->slots, &vm->slots_srcu);
 	for (unsigned int i = 0; slots && i < slots->nr; i++)
-		zap_slot_range(vm, &slots->slot[i], range->start, range->end);
+		zap_slot_range(vm, slots->slot[i], range->start, range->end);
 	srcu_read_unlock(&vm->slots_srcu, srcu);
 
 	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)

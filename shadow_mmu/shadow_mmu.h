@@ -16,6 +16,7 @@
 #ifndef UMBRA_SHADOW_MMU_H
 #define UMBRA_SHADOW_MMU_H
 
+#include <linux/interval_tree.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
@@ -43,36 +44,42 @@ struct umbra_known_gib {
 /* Slot ids 0 .. UMBRA_SLOT_IDS - 1, as many as KVM_CAP_NR_MEMSLOTS says. */
 #define UMBRA_SLOT_IDS		32767
 
+/* Physical addresses of Sv39, Sv48 and Sv57. */
+#define UMBRA_GPA_BITS		56
+
 /**
  * struct umbra_memslot - guest-physical range backed by user memory
  * @gfn: first guest page
  * @npages: length
  * @hva: user address of the first page, page aligned
  * @dirty: bitmap of written pages, NULL unless dirty logging is on
+ * @by_hva: in vm->slots_by_hva
  */
 struct umbra_memslot {
-	u32 id;
 	u32 flags;
 	u64 gfn;
 	u64 npages;
 	unsigned long hva;
 	unsigned long *dirty;
+	struct interval_tree_node by_hva;
 };
 
 /* Immutable once published; sorted by gfn. */
 struct umbra_memslots {
 	struct rcu_head rcu;
 	unsigned int nr;
-	struct umbra_memslot slot[];
+	struct umbra_memslot *slot[];
 };
 
 struct kvm_userspace_memory_region;
 struct kvm_dirty_log;
+struct kvm_clear_dirty_log;
 int umbra_memslot_set(struct umbra_vm *vm,
 		      const struct kvm_userspace_memory_region *mem);
 /* Under srcu: the slot of @gfn, or NULL. */
 struct umbra_memslot *umbra_memslot_find(struct umbra_vm *vm, u64 gfn);
 int umbra_memslot_dirty_log(struct umbra_vm *vm, struct kvm_dirty_log *log);
+int umbra_memslot_clear_dirty(struct umbra_vm *vm, const struct kvm_clear_dirty_log *log);
 void umbra_memslots_free(struct umbra_vm *vm);
 void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
 

@@ -5,7 +5,7 @@
  * pin of the in-kernel interrupt controller a GSI is (KVM_SET_GSI_ROUTING).
  *
  * Without a table, GSI n is pin n.  The table is looked up under RCU from any
- * context.
+ * context.  KVM_IRQ_LINE names a pin, not a GSI, as in KVM's RISC-V port.
  *
  * An irqfd ends by an ioctl, by the last close of its eventfd (EPOLLHUP), or
  * with its VM's descriptor.  Whoever takes it off vm->irqfds, under
@@ -41,24 +41,6 @@ static u32 pin_of(struct umbra_vm *vm, u32 gsi)
 	if (!routes)
 		return gsi;
 	return gsi < routes->nr ? routes->pin[gsi] : NO_PIN;
-}
-
-/**
- * umbra_irq_line() - KVM_IRQ_LINE
- * @vm: the VM
- * @gsi: which line
- * @level: what it is from now on
- *
- * Return: 0, or -ENXIO without an interrupt controller or such a line.
- */
-int umbra_irq_line(struct umbra_vm *vm, u32 gsi, bool level)
-{
-	u32 pin;
-
-	rcu_read_lock();
-	pin = pin_of(vm, gsi);
-	rcu_read_unlock();
-	return pin == NO_PIN ? -ENXIO : umbra_bus__set_irq(vm->bus, pin, level);
 }
 
 static int check_route(const struct kvm_irq_routing_entry *e)

@@ -15,7 +15,7 @@
 #define REG_NUM(id)	((id) & 0xffff)
 
 #define ISA_MAX		80	/* one more than the newest id KVM knows */
-#define SBI_MAX		KVM_RISCV_SBI_EXT_MAX
+#define SBI_MAX		UMBRA_SBI_EXTS
 
 /* --- what the configuration means ------------------------------------------------- */
 
@@ -40,7 +40,8 @@ void umbra_isa_apply(struct umbra_vcpu *vcpu)
 {
 	struct umbra_cpu_features *feat = &vcpu->feat;
 
-	feat->fs = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_F);
+	feat->fs = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_F) ||
+		   umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_D);
 	feat->vs = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_V);
 	/* What is not there reads Off, and is off in hardware. */
 	if (!feat->fs)
@@ -289,9 +290,11 @@ static int timer_set(struct umbra_vcpu *vcpu, u64 num, u64 val)
 
 /* --- F and D -------------------------------------------------------------------------- */
 
-static int fp_f_access(struct umbra_vcpu *vcpu, u64 num, u32 *val, bool set)
+/* @ext: F or D; KVM lets either be on alone. */
+static int fp_f_access(struct umbra_vcpu *vcpu, unsigned int ext, u64 num, u32 *val,
+		       bool set)
 {
-	if (!vcpu->feat.fs)
+	if (!umbra_isa_test(vcpu->isa, ext))
 		return -ENOENT;
 	if (num == KVM_REG_RISCV_FP_F_REG(fcsr)) {
 		if (set)
@@ -309,12 +312,71 @@ static int fp_f_access(struct umbra_vcpu *vcpu, u64 num, u32 *val, bool set)
 
 static int fp_d_access(struct umbra_vcpu *vcpu, u64 num, u64 *val, bool set)
 {
-	if (!vcpu->feat.fs || num > KVM_REG_RISCV_FP_D_REG(f[31]))
+	if (!umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_D) ||
+	    num > KVM_REG_RISCV_FP_D_REG(f[31]))
 		return -ENOENT;
 	if (set)
 		vcpu->guest_fp.f[num] = *val;
 	*val = vcpu->guest_fp.f[num];
 	return 0;
+}
+
+/* --- V ---------------------------------------------------------------------------------- */
+
+/* Where the register lies, and its size; the size in the id must be that. */
+static int v_find(struct umbra_vcpu *vcpu, u64 id, void **at, size_t *size)
+{
+	struct umbra_v *v = &vcpu->guest_v;
+	u64 num = REG_NUM(id);
+
+	if (!vcpu->feat.vs)
+		return -ENOENT;
+	*size = sizeof(u64);
+	switch (num) {
+	case KVM_REG_RISCV_VECTOR_CSR_REG(vstart):
+		*at = &v->vstart;
+		break;
+	case KVM_REG_RISCV_VECTOR_CSR_REG(vl):
+		*at = &v->vl;
+		break;
+	case KVM_REG_RISCV_VECTOR_CSR_REG(vtype):
+		*at = &v->vtype;
+		break;
+	case KVM_REG_RISCV_VECTOR_CSR_REG(vcsr):
+		*at = &v->vcsr;
+		break;
+	case KVM_REG_RISCV_VECTOR_CSR_REG(vlenb):
+		*at = &v->vlenb;
+		break;
+	case KVM_REG_RISCV_VECTOR_REG(0) ... KVM_REG_RISCV_VECTOR_REG(31):
+		*size = v->vlenb;
+		*at = v->data + (num - KVM_REG_RISCV_VECTOR_REG(0)) * *size;
+		break;
+	default:
+		return -ENOENT;
+	}
+	return KVM_REG_SIZE(id) == *size ? 0 : -EINVAL;
+}
+
+static int v_access(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg, bool set)
+{
+	void __user *ptr = u64_to_user_ptr(reg->addr);
+	size_t size;
+	void *at;
+	u64 val;
+	int ret = v_find(vcpu, reg->id, &at, &size);
+
+	if (ret)
+		return ret;
+	if (!set)
+		return copy_to_user(ptr, at, size) ? -EFAULT : 0;
+	/* The length of a register can only be confirmed. */
+	if (at == &vcpu->guest_v.vlenb) {
+		if (get_user(val, (u64 __user *)ptr))
+			return -EFAULT;
+		return val == vcpu->guest_v.vlenb ? 0 : -EINVAL;
+	}
+	return copy_from_user(at, ptr, size) ? -EFAULT : 0;
 }
 
 /* --- ISA and SBI extensions ------------------------------------------------------------ */
@@ -378,6 +440,14 @@ static int sbi_single(struct umbra_vcpu *vcpu, u64 ext, u64 *val, bool set)
 	return 0;
 }
 
+/* What extensions remember: the two halves of where steal time goes. */
+static int sbi_state(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
+{
+	if (REG_SUB(id) != KVM_REG_RISCV_SBI_STA)
+		return -EINVAL;
+	return umbra_sta_reg(vcpu, REG_NUM(id), val, set);
+}
+
 typedef int (*single_fn)(struct umbra_vcpu *vcpu, u64 ext, u64 *val, bool set);
 
 /* SINGLE, MULTI_EN and MULTI_DIS have the same numbers for both types. */
@@ -430,6 +500,8 @@ static int reg_access(struct umbra_vcpu *vcpu, u64 id, u64 *val, bool set)
 		return ext_access(vcpu, id, val, set, isa_single, ISA_MAX);
 	case KVM_REG_RISCV_SBI_EXT:
 		return ext_access(vcpu, id, val, set, sbi_single, SBI_MAX);
+	case KVM_REG_RISCV_SBI_STATE:
+		return sbi_state(vcpu, id, val, set);
 	}
 	return -ENOENT;
 }
@@ -440,6 +512,12 @@ static bool is_u32(u64 id)
 	return REG_TYPE(id) == KVM_REG_RISCV_FP_F ||
 	       (REG_TYPE(id) == KVM_REG_RISCV_FP_D &&
 		REG_NUM(id) == KVM_REG_RISCV_FP_D_REG(fcsr));
+}
+
+static unsigned int fp_ext(u64 id)
+{
+	return REG_TYPE(id) == KVM_REG_RISCV_FP_D ? KVM_RISCV_ISA_EXT_D :
+	       KVM_RISCV_ISA_EXT_F;
 }
 
 static int reg_u32(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg, bool set)
@@ -454,7 +532,7 @@ static int reg_u32(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg, bool 
 		return -EINVAL;
 	if (set && copy_from_user(&val, ptr, sizeof(val)))
 		return -EFAULT;
-	ret = fp_f_access(vcpu, num, &val, set);
+	ret = fp_f_access(vcpu, fp_ext(reg->id), num, &val, set);
 	if (ret || set)
 		return ret;
 	return copy_to_user(ptr, &val, sizeof(val)) ? -EFAULT : 0;
@@ -470,6 +548,8 @@ static int reg_any(struct umbra_vcpu *vcpu, const struct kvm_one_reg *reg, bool 
 		return -ENOENT;
 	if (is_u32(reg->id))
 		return reg_u32(vcpu, reg, set);
+	if (REG_TYPE(reg->id) == KVM_REG_RISCV_VECTOR)
+		return v_access(vcpu, reg, set);
 	if ((reg->id & KVM_REG_SIZE_MASK) != KVM_REG_SIZE_U64)
 		return -EINVAL;
 	if (set && copy_from_user(&val, ptr, sizeof(val)))
@@ -506,11 +586,30 @@ static int list_type(struct umbra_vcpu *vcpu, u64 type, u64 size, unsigned int n
 
 		if (is_u32(id)) {
 			id = (id & ~KVM_REG_SIZE_MASK) | KVM_REG_SIZE_U32;
-			ret = fp_f_access(vcpu, 0, &val32, false);
+			ret = fp_f_access(vcpu, fp_ext(id), 0, &val32, false);
 		} else {
 			ret = reg_access(vcpu, id, &val, false);
 		}
 		if (ret)
+			continue;
+		if (*to && put_user(id, (*to)++))
+			return -EFAULT;
+		(*n)++;
+	}
+	return 0;
+}
+
+static int list_v(struct umbra_vcpu *vcpu, u64 __user **to, u64 *n)
+{
+	u64 wide = (u64)ilog2(vcpu->guest_v.vlenb ?: 1) << KVM_REG_SIZE_SHIFT;
+	size_t size;
+	void *at;
+
+	for (u64 num = 0; num <= KVM_REG_RISCV_VECTOR_REG(31); num++) {
+		u64 id = KVM_REG_RISCV | KVM_REG_RISCV_VECTOR | num |
+			 (num < KVM_REG_RISCV_VECTOR_REG(0) ? KVM_REG_SIZE_U64 : wide);
+
+		if (v_find(vcpu, id, &at, &size))
 			continue;
 		if (*to && put_user(id, (*to)++))
 			return -EFAULT;
@@ -528,16 +627,27 @@ static int list_all(struct umbra_vcpu *vcpu, u64 __user *to, u64 *n)
 		{ KVM_REG_RISCV_TIMER, KVM_REG_SIZE_U64, 4 },
 		{ KVM_REG_RISCV_FP_F, KVM_REG_SIZE_U32, 33 },
 		{ KVM_REG_RISCV_FP_D, KVM_REG_SIZE_U64, 33 },
+		{ KVM_REG_RISCV_VECTOR, 0, 0 },		/* list_v() */
 		{ KVM_REG_RISCV_ISA_EXT, KVM_REG_SIZE_U64, ISA_MAX },
 		{ KVM_REG_RISCV_SBI_EXT, KVM_REG_SIZE_U64, SBI_MAX },
 		{ UMBRA_REG_RISCV_MCSR, KVM_REG_SIZE_U64, 0x1000 },
+		{ KVM_REG_RISCV_SBI_STATE | KVM_REG_RISCV_SBI_STA, KVM_REG_SIZE_U64,
+		  sizeof(struct kvm_riscv_sbi_sta) / sizeof(unsigned long) },
 	};
 
 	*n = 0;
 	for (int i = 0; i < ARRAY_SIZE(types); i++) {
-		int ret = list_type(vcpu, types[i].type, types[i].size,
-				    types[i].nr, &to, n);
+		int ret;
 
+		/* Its state is listed while the extension is on. */
+		if (REG_TYPE(types[i].type) == KVM_REG_RISCV_SBI_STATE &&
+		    !(vcpu->sbi_ext & BIT(KVM_RISCV_SBI_EXT_STA)))
+			continue;
+		if (types[i].type == KVM_REG_RISCV_VECTOR)
+			ret = list_v(vcpu, &to, n);
+		else
+			ret = list_type(vcpu, types[i].type, types[i].size,
+					types[i].nr, &to, n);
 		if (ret)
 			return ret;
 	}

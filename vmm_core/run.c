@@ -176,6 +176,8 @@ static int handle_breakpoint(struct umbra_vcpu *vcpu)
 	if (ret)
 		return ret;
 	if (is_ebreak(raw)) {
+		if (umbra_debug_ebreak(vcpu))
+			return 0;
 		umbra_inject(vcpu, V_EXC_BREAKPOINT, vcpu->sw->exit_stval);
 		return UMBRA_RESUME;
 	}
@@ -307,6 +309,8 @@ static void take_requests(struct umbra_vcpu *vcpu)
 		vcpu->fence_i = true;
 	if (test_and_clear_bit(UMBRA_REQ_TIMER, &vcpu->requests))
 		umbra_timer_update(vcpu);
+	if (test_and_clear_bit(UMBRA_REQ_STEAL, &vcpu->requests))
+		umbra_sta_update(vcpu);
 }
 
 /* Sample the wires; take an interrupt if the rules say so. */
@@ -514,12 +518,12 @@ int umbra_vcpu_run(struct umbra_vcpu *vcpu)
 	if (vcpu->m && vcpu->cpu->priv != UMBRA_PRIV_M)
 		vcpu->m->mstatus &= ~V_MPRV;
 	umbra_vcpu_load(vcpu);
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	ret = complete_io(vcpu);
-	if (ret == UMBRA_RESUME && READ_ONCE(vcpu->run->immediate_exit__unsafe)) {
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	/* As KVM: the reason of the exit before stays readable. */
+	if (ret == UMBRA_RESUME && READ_ONCE(vcpu->run->immediate_exit__unsafe))
 		ret = -EINTR;
-	}
+	if (ret == UMBRA_RESUME)
+		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 	while (ret == UMBRA_RESUME)

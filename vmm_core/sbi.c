@@ -11,10 +11,9 @@
  * fence in its queue: it cannot run guest code again before it took it.
  */
 #include <linux/delay.h>
-#include <asm/sbi.h>
 
+#include "sbi.h"
 #include "trace.h"
-#include "vmm.h"
 
 /* Spec version 2.0, in the format of sbi_get_spec_version. */
 #define SPEC_VERSION	0x02000000
@@ -28,6 +27,8 @@
 #define EXT_SRST	0x53525354
 #define EXT_PMU		0x504d55
 #define EXT_DBCN	0x4442434e
+#define EXT_STA		0x535441
+#define EXT_SUSP	0x53555350
 
 #define HSM_STATE_STARTED		0
 #define HSM_STATE_STOPPED		1
@@ -38,20 +39,6 @@
 
 /* A remote fence of more pages than this fences everything. */
 #define FENCE_PAGES_MAX	64
-
-/**
- * struct sbi_ret - what a call returns
- * @error: a0, SBI_SUCCESS or SBI_ERR_*
- * @value: a1
- * @user: leaves for user space, which sets both
- * @jump: the hart's registers were replaced, nothing is returned
- */
-struct sbi_ret {
-	long error;
-	unsigned long value;
-	bool user;
-	bool jump;
-};
 
 typedef void (*sbi_fn)(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret);
 
@@ -404,6 +391,37 @@ static void dbcn_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret
 	to_user(vcpu, a, ret);
 }
 
+/*
+ * System suspend (chapter 13): user space suspends, and when it says that it
+ * did, the hart goes on at the resume address.  See umbra_complete_sbi().
+ */
+static void susp_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
+{
+	struct umbra_vm *vm = vcpu->vm;
+
+	if (a[6] != 0) {
+		ret->error = SBI_ERR_NOT_SUPPORTED;
+		return;
+	}
+	/* Suspend to RAM. */
+	if ((u32)a[0] != 0) {
+		ret->error = SBI_ERR_INVALID_PARAM;
+		return;
+	}
+	if (!umbra_gpa_is_memory(vm, a[1]) || (a[1] & 1)) {
+		ret->error = SBI_ERR_INVALID_ADDRESS;
+		return;
+	}
+	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++) {
+		if (vm->vcpu_list[i] != vcpu &&
+		    READ_ONCE(vm->vcpu_list[i]->hsm) != UMBRA_HSM_STOPPED) {
+			ret->error = SBI_ERR_DENIED;
+			return;
+		}
+	}
+	to_user(vcpu, a, ret);
+}
+
 /* Legacy calls return one value in a0 and leave a1 alone (chapter 5). */
 
 /* The mask's address is virtual; 0 means all harts. */
@@ -489,6 +507,8 @@ static const struct sbi_ext extensions[] = {
 	{ EXT_SRST, EXT_SRST, KVM_RISCV_SBI_EXT_SRST, srst_call },
 	{ EXT_PMU, EXT_PMU, KVM_RISCV_SBI_EXT_PMU, pmu_call },
 	{ EXT_DBCN, EXT_DBCN, KVM_RISCV_SBI_EXT_DBCN, dbcn_call },
+	{ EXT_STA, EXT_STA, KVM_RISCV_SBI_EXT_STA, umbra_sta_call },
+	{ EXT_SUSP, EXT_SUSP, UMBRA_SBI_EXT_SUSP, susp_call },
 	{ 0x08000000, 0x08ffffff, KVM_RISCV_SBI_EXT_EXPERIMENTAL, to_user },
 	{ 0x09000000, 0x09ffffff, KVM_RISCV_SBI_EXT_VENDOR, to_user },
 };
@@ -508,7 +528,7 @@ static bool ext_available(struct umbra_vcpu *vcpu, u64 id)
 	return ext && (ext->kvm_id < 0 || (vcpu->sbi_ext & BIT(ext->kvm_id)));
 }
 
-/* All that exist; DBCN is off until user space says that it serves it. */
+/* All that exist; what user space serves is off until it says so. */
 u64 umbra_sbi_known(void)
 {
 	u64 mask = 0;
@@ -516,12 +536,15 @@ u64 umbra_sbi_known(void)
 	for (int i = 0; i < ARRAY_SIZE(extensions); i++)
 		if (extensions[i].kvm_id >= 0)
 			mask |= BIT(extensions[i].kvm_id);
+	if (!umbra_sta_exists())
+		mask &= ~BIT(KVM_RISCV_SBI_EXT_STA);
 	return mask;
 }
 
 u64 umbra_sbi_default(void)
 {
-	return umbra_sbi_known() & ~BIT(KVM_RISCV_SBI_EXT_DBCN);
+	return umbra_sbi_known() & ~(BIT(KVM_RISCV_SBI_EXT_DBCN) |
+				     BIT(UMBRA_SBI_EXT_SUSP));
 }
 
 static void set_result(struct umbra_vcpu *vcpu, bool legacy, u64 error, u64 value)
@@ -560,6 +583,12 @@ int umbra_complete_sbi(struct umbra_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	vcpu->io.kind = UMBRA_IO_NONE;
+	if (run->riscv_sbi.extension_id == EXT_SUSP && !run->riscv_sbi.ret[0]) {
+		vcpu->start_pc = vcpu->cpu->gpr[11];
+		vcpu->start_opaque = vcpu->cpu->gpr[12];
+		umbra_vcpu_reset(vcpu);
+		return UMBRA_RESUME;
+	}
 	set_result(vcpu, is_legacy(run->riscv_sbi.extension_id),
 		   run->riscv_sbi.ret[0], run->riscv_sbi.ret[1]);
 	return UMBRA_RESUME;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-vCPU statistics by exit reason, read through KVM_GET_STATS_FD in KVM's
- * binary format (Documentation/virt/kvm/api.rst, 4.134).
+ * Statistics by exit reason, of a vCPU or of a VM (the sum of its vCPUs), read
+ * through KVM_GET_STATS_FD in KVM's binary format
+ * (Documentation/virt/kvm/api.rst, 4.134).
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -84,15 +85,37 @@ static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
 	}
 }
 
-static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
+/* What an open file is about: one vCPU, or NULL for all. */
+struct stats_of {
+	struct umbra_vm *vm;
+	const struct umbra_vcpu *vcpu;
+	pid_t pid;
+};
+
+static u64 counter(const struct stats_of *of, enum umbra_stat stat)
+{
+	unsigned int nr = smp_load_acquire(&of->vm->nr_vcpus); /* umbra_vcpu_create() */
+	u64 sum = 0;
+
+	if (of->vcpu)
+		return stat_value(of->vcpu, stat);
+	for (unsigned int i = 0; i < nr; i++)
+		sum += stat_value(of->vm->vcpu_list[i], stat);
+	return sum;
+}
+
+static void fill(const struct stats_of *of, struct stats_image *img)
 {
 	img->header.name_size = NAME_SIZE;
 	img->header.num_desc = UMBRA_STAT_NR;
 	img->header.id_offset = offsetof(struct stats_image, id);
 	img->header.desc_offset = offsetof(struct stats_image, desc);
 	img->header.data_offset = offsetof(struct stats_image, data);
-	snprintf(img->id, NAME_SIZE, "umbra-%d/vcpu-%u",
-		 task_tgid_nr(current), vcpu->id);
+	/* Readers expect the word "kvm". */
+	if (of->vcpu)
+		snprintf(img->id, NAME_SIZE, "kvm-%d/vcpu-%u", of->pid, of->vcpu->id);
+	else
+		snprintf(img->id, NAME_SIZE, "kvm-%d", of->pid);
 	for (int i = 0; i < UMBRA_STAT_NR; i++) {
 		struct kvm_stats_desc *d = &img->desc[i];
 
@@ -101,20 +124,19 @@ static void fill(const struct umbra_vcpu *vcpu, struct stats_image *img)
 		d->size = 1;
 		d->offset = i * sizeof(u64);
 		strscpy(d->name, stat_names[i], NAME_SIZE);
-		img->data[i] = stat_value(vcpu, i);
+		img->data[i] = counter(of, i);
 	}
 }
 
 static ssize_t stats_read(struct file *file, char __user *buf, size_t len,
 			  loff_t *pos)
 {
-	struct umbra_vcpu *vcpu = file->private_data;
 	struct stats_image *img = kzalloc(sizeof(*img), GFP_KERNEL);
 	ssize_t ret;
 
 	if (!img)
 		return -ENOMEM;
-	fill(vcpu, img);
+	fill(file->private_data, img);
 	ret = simple_read_from_buffer(buf, len, pos, img, sizeof(*img));
 	kfree(img);
 	return ret;
@@ -122,9 +144,10 @@ static ssize_t stats_read(struct file *file, char __user *buf, size_t len,
 
 static int stats_release(struct inode *inode, struct file *file)
 {
-	struct umbra_vcpu *vcpu = file->private_data;
+	struct stats_of *of = file->private_data;
 
-	umbra_vm_put(vcpu->vm);
+	umbra_vm_put(of->vm);
+	kfree(of);
 	return 0;
 }
 
@@ -135,21 +158,41 @@ static const struct file_operations stats_fops = {
 	.release = stats_release,
 };
 
-int umbra_stats_fd(struct umbra_vcpu *vcpu)
+static int stats_fd(struct umbra_vm *vm, const struct umbra_vcpu *vcpu)
 {
+	struct stats_of *of = kzalloc(sizeof(*of), GFP_KERNEL_ACCOUNT);
 	struct file *file;
-	int fd = get_unused_fd_flags(O_CLOEXEC);
+	int fd;
 
-	if (fd < 0)
+	if (!of)
+		return -ENOMEM;
+	of->vm = vm;
+	of->vcpu = vcpu;
+	of->pid = task_tgid_nr(current);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		kfree(of);
 		return fd;
-	umbra_vm_get(vcpu->vm);
-	file = anon_inode_getfile("umbra-stats", &stats_fops, vcpu, O_RDONLY);
+	}
+	umbra_vm_get(vm);
+	file = anon_inode_getfile("umbra-stats", &stats_fops, of, O_RDONLY);
 	if (IS_ERR(file)) {
-		umbra_vm_put(vcpu->vm);
+		umbra_vm_put(vm);
 		put_unused_fd(fd);
+		kfree(of);
 		return PTR_ERR(file);
 	}
 	file->f_mode |= FMODE_PREAD | FMODE_LSEEK;
 	fd_install(fd, file);
 	return fd;
+}
+
+int umbra_vcpu_stats_fd(struct umbra_vcpu *vcpu)
+{
+	return stats_fd(vcpu->vm, vcpu);
+}
+
+int umbra_vm_stats_fd(struct umbra_vm *vm)
+{
+	return stats_fd(vm, NULL);
 }

@@ -68,6 +68,8 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	struct umbra_vcpu *vcpu = container_of(pn, struct umbra_vcpu, preempt);
 
 	WRITE_ONCE(vcpu->host_cpu, cpu);
+	if (vcpu->sta_gpa != UMBRA_NO_GPA)
+		set_bit(UMBRA_REQ_STEAL, &vcpu->requests);
 	umbra_fpv_load(vcpu);
 }
 
@@ -88,6 +90,8 @@ void umbra_vcpu_load(struct umbra_vcpu *vcpu)
 	preempt_notifier_init(&vcpu->preempt, &preempt_ops);
 	preempt_notifier_register(&vcpu->preempt);
 	WRITE_ONCE(vcpu->host_cpu, cpu);
+	if (vcpu->sta_gpa != UMBRA_NO_GPA)
+		set_bit(UMBRA_REQ_STEAL, &vcpu->requests);
 	umbra_fpv_load(vcpu);
 	put_cpu();
 }
@@ -154,6 +158,7 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm, u32 id)
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->last_hart = -1;
+	vcpu->sta_gpa = UMBRA_NO_GPA;
 	vcpu->fw_refill = jiffies;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
@@ -244,6 +249,15 @@ static long set_signal_mask(struct umbra_vcpu *vcpu, void __user *arg)
 	return 0;
 }
 
+static long set_guest_debug(struct umbra_vcpu *vcpu, void __user *arg)
+{
+	struct kvm_guest_debug dbg;
+
+	if (copy_from_user(&dbg, arg, sizeof(dbg)))
+		return -EFAULT;
+	return umbra_set_guest_debug(vcpu, &dbg);
+}
+
 static long one_reg(struct umbra_vcpu *vcpu, void __user *arg, bool set)
 {
 	struct kvm_one_reg reg;
@@ -273,6 +287,8 @@ static long locked_ioctl(struct umbra_vcpu *vcpu, unsigned int cmd,
 		return set_mp_state(vcpu, arg);
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(vcpu, arg);
+	case KVM_SET_GUEST_DEBUG:
+		return set_guest_debug(vcpu, arg);
 	}
 	return -ENOTTY;
 }
@@ -291,7 +307,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_INTERRUPT:
 		return set_interrupt(vcpu, ptr);
 	case KVM_GET_STATS_FD:
-		return umbra_stats_fd(vcpu);
+		return umbra_vcpu_stats_fd(vcpu);
 	}
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;

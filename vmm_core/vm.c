@@ -37,38 +37,34 @@ static LIST_HEAD(umbra_vms);
 static DEFINE_MUTEX(umbra_vms_lock);
 static struct shrinker *umbra_shrinker;
 
-static bool slots_overlap(struct umbra_vm *vm, unsigned long hva,
-			  unsigned long size)
-{
-	struct umbra_memslots *slots;
-	bool ret = false;
-	int srcu = srcu_read_lock(&vm->slots_srcu);
-
-	slots = srcu_dereference(vm->slots, &vm->slots_srcu);
-	for (unsigned int i = 0; slots && i < slots->nr; i++) {
-		struct umbra_memslot *s = &slots->slot[i];
-
-		if (hva < s->hva + (s->npages << PAGE_SHIFT) &&
-		    s->hva < hva + size)
-			ret = true;
-	}
-	srcu_read_unlock(&vm->slots_srcu, srcu);
-	return ret;
-}
-
-/* Called with vm->lock held, before the slot is published. */
-void umbra_vm_note_aliases(struct umbra_vm *vm, unsigned long hva,
-			   unsigned long size)
+/* Two slots over the same user memory, in one VM or in two? */
+static void note_aliases(struct umbra_vm *vm, unsigned long first, unsigned long last)
 {
 	struct umbra_vm *other;
 
-	mutex_lock(&umbra_vms_lock);
+	lockdep_assert_held(&umbra_vms_lock);
 	list_for_each_entry(other, &umbra_vms, link) {
-		if (other->mm != vm->mm || !slots_overlap(other, hva, size))
+		if (other->mm != vm->mm ||
+		    !interval_tree_iter_first(&other->slots_by_hva, first, last))
 			continue;
 		WRITE_ONCE(other->aliased, true);
 		WRITE_ONCE(vm->aliased, true);
 		umbra_sites_invalidate(other, 0, ~0ULL);
+	}
+}
+
+/* Called with vm->lock held. */
+void umbra_vm_slot_hva(struct umbra_vm *vm, struct umbra_memslot *was,
+		       struct umbra_memslot *slot)
+{
+	mutex_lock(&umbra_vms_lock);
+	if (was)
+		interval_tree_remove(&was->by_hva, &vm->slots_by_hva);
+	if (slot) {
+		slot->by_hva.start = slot->hva;
+		slot->by_hva.last = slot->hva + (slot->npages << PAGE_SHIFT) - 1;
+		note_aliases(vm, slot->by_hva.start, slot->by_hva.last);
+		interval_tree_insert(&slot->by_hva, &vm->slots_by_hva);
 	}
 	mutex_unlock(&umbra_vms_lock);
 }
@@ -258,6 +254,8 @@ static struct umbra_vm *vm_alloc(void)
 	spin_lock_init(&vm->known_lock);
 	spin_lock_init(&vm->event_lock);
 	umbra_sites_init(&vm->sites);
+	xa_init_flags(&vm->slots_by_id, XA_FLAGS_ACCOUNT);
+	vm->slots_by_hva = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&vm->ioeventfds);
 	umbra_irqfds_create(vm);
 	ret = umbra_coalesced_create(vm);
@@ -308,11 +306,17 @@ int umbra_check_extension(struct umbra_vm *vm, long ext)
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 	case KVM_CAP_COALESCED_PIO:
 	case KVM_CAP_IRQFD:
+	case KVM_CAP_USER_MEMORY2:
+	case KVM_CAP_ENABLE_CAP_VM:
+	case KVM_CAP_SET_GUEST_DEBUG:
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_CHECK_EXTENSION_VM:
-	case KVM_CAP_ENABLE_CAP_VM:
 	case UMBRA_CAP_M_MODE:
 		return 1;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+	case KVM_CAP_VM_GPA_BITS:
+		return UMBRA_GPA_BITS;
 	case KVM_CAP_COALESCED_MMIO:
 		return KVM_COALESCED_MMIO_PAGE_OFFSET;
 	case KVM_CAP_IRQ_ROUTING:
@@ -391,6 +395,28 @@ static long set_memory(struct umbra_vm *vm, void __user *arg)
 	return umbra_memslot_set(vm, &mem);
 }
 
+/* The same with room for a guest_memfd, which a flag that is refused asks for. */
+static long set_memory2(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_userspace_memory_region2 mem;
+	struct kvm_userspace_memory_region old;
+
+	if (copy_from_user(&mem, arg, sizeof(mem)))
+		return -EFAULT;
+	static_assert(offsetofend(typeof(mem), userspace_addr) == sizeof(old));
+	memcpy(&old, &mem, sizeof(old));
+	return umbra_memslot_set(vm, &old);
+}
+
+static long clear_dirty_log(struct umbra_vm *vm, void __user *arg)
+{
+	struct kvm_clear_dirty_log log;
+
+	if (copy_from_user(&log, arg, sizeof(log)))
+		return -EFAULT;
+	return umbra_memslot_clear_dirty(vm, &log);
+}
+
 static long get_dirty_log(struct umbra_vm *vm, void __user *arg)
 {
 	struct kvm_dirty_log log;
@@ -406,6 +432,12 @@ static long enable_cap(struct umbra_vm *vm, void __user *arg)
 
 	if (copy_from_user(&cap, arg, sizeof(cap)))
 		return -EFAULT;
+	if (cap.cap == KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) {
+		if (cap.flags || cap.args[0] & ~KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+			return -EINVAL;
+		vm->manual_dirty_log = cap.args[0];
+		return 0;
+	}
 	if (cap.cap != UMBRA_CAP_M_MODE || cap.flags || cap.args[0] != 1 ||
 	    memchr_inv(&cap.args[1], 0, sizeof(cap.args) - sizeof(cap.args[0])) ||
 	    memchr_inv(cap.pad, 0, sizeof(cap.pad)))
@@ -453,8 +485,12 @@ static long locked_ioctl(struct umbra_vm *vm, unsigned int cmd, unsigned long ar
 		return arg > U32_MAX ? -EINVAL : umbra_vcpu_create(vm, arg);
 	case KVM_SET_USER_MEMORY_REGION:
 		return set_memory(vm, ptr);
+	case KVM_SET_USER_MEMORY_REGION2:
+		return set_memory2(vm, ptr);
 	case KVM_GET_DIRTY_LOG:
 		return get_dirty_log(vm, ptr);
+	case KVM_CLEAR_DIRTY_LOG:
+		return clear_dirty_log(vm, ptr);
 	case KVM_ENABLE_CAP:
 		return enable_cap(vm, ptr);
 	case KVM_IOEVENTFD:
@@ -479,7 +515,7 @@ static long irq_line(struct umbra_vm *vm, void __user *arg)
 
 	if (copy_from_user(&level, arg, sizeof(level)))
 		return -EFAULT;
-	return umbra_irq_line(vm, level.irq, level.level);
+	return umbra_bus__set_irq(vm->bus, level.irq, level.level);
 }
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -496,6 +532,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return create_device(vm, (void __user *)arg);
 	case KVM_IRQ_LINE:
 		return irq_line(vm, (void __user *)arg);
+	case KVM_GET_STATS_FD:
+		return umbra_vm_stats_fd(vm);
 	}
 	if (mutex_lock_killable(&vm->lock))
 		return -EINTR;

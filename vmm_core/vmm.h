@@ -29,6 +29,7 @@
 #include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/srcu.h>
+#include <linux/xarray.h>
 
 #include "cpu.h"
 #include "decode.h"
@@ -46,12 +47,19 @@
 #define UMBRA_ISA_SVADE		64
 #define UMBRA_ISA_SVADU		65
 
+/* KVM_RISCV_SBI_EXT_*, likewise. */
+#define UMBRA_SBI_EXT_SUSP	11
+#define UMBRA_SBI_EXTS		12	/* one more than the last we know */
+
+#define UMBRA_NO_GPA		(~0ULL)
+
 /* vcpu->requests */
 #define UMBRA_REQ_MMU_RESET	0	/* drop every shadow table */
 #define UMBRA_REQ_SSIP		1	/* another hart raised SSIP */
 #define UMBRA_REQ_FENCE		2	/* vcpu->fences has work */
 #define UMBRA_REQ_FENCE_I	3	/* fence.i before running on */
 #define UMBRA_REQ_TIMER		4	/* the hrtimer fired: look at stimecmp */
+#define UMBRA_REQ_STEAL		5	/* the thread was away: update steal time */
 
 /* vcpu->mode */
 #define UMBRA_OUTSIDE		0
@@ -211,6 +219,12 @@ struct umbra_vcpu {
 	struct umbra_fence fences[UMBRA_FENCES];
 	unsigned int nr_fences;
 
+	u32 guest_debug;		/* KVM_GUESTDBG_*, 0: nobody watches */
+
+	u64 sta_gpa;			/* steal time; UMBRA_NO_GPA: not asked for */
+	struct task_struct *sta_thread;	/* whose sta_delay is; only compared */
+	u64 sta_delay;
+
 	struct umbra_pending_io io;
 	struct umbra_reservation lr;
 	unsigned int fw_tokens;		/* see charge_firmware_trap() */
@@ -249,6 +263,8 @@ struct umbra_vm {
 
 	struct srcu_struct slots_srcu;
 	struct umbra_memslots __rcu *slots;
+	struct xarray slots_by_id;		/* vm->lock */
+	struct rb_root_cached slots_by_hva;	/* umbra_vms_lock */
 	struct umbra_windows __rcu *windows;
 
 	struct mmu_notifier mn;
@@ -260,6 +276,8 @@ struct umbra_vm {
 
 	struct umbra_sites sites;
 	struct umbra_bus *bus;
+
+	bool manual_dirty_log;		/* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 
 	struct list_head ioeventfds;	/* vm->lock, slots_srcu */
 	unsigned int nr_ioeventfds;
@@ -316,9 +334,12 @@ void umbra_probe_delegation(void);
 /* --- vm.c ------------------------------------------------------------------ */
 
 int umbra_vm_create(unsigned long type);
-/* A slot over user memory [hva, hva + size) is coming: note who else has it. */
-void umbra_vm_note_aliases(struct umbra_vm *vm, unsigned long hva,
-			   unsigned long size);
+/*
+ * Slot @was goes, @slot comes (either may be NULL), not yet published: note who
+ * else maps the same user memory.
+ */
+void umbra_vm_slot_hva(struct umbra_vm *vm, struct umbra_memslot *was,
+		       struct umbra_memslot *slot);
 int umbra_vm_init(void);
 void umbra_vm_exit(void);
 struct umbra_vcpu *umbra_vm_vcpu(struct umbra_vm *vm, u32 id);
@@ -411,7 +432,6 @@ void umbra_irqfd_exit(void);
 void umbra_irqfds_create(struct umbra_vm *vm);
 void umbra_irqfds_release(struct umbra_vm *vm);
 int umbra_irqfd(struct umbra_vm *vm, const struct kvm_irqfd *args);
-int umbra_irq_line(struct umbra_vm *vm, u32 gsi, bool level);
 int umbra_set_routing(struct umbra_vm *vm, void __user *arg);
 
 /* --- timer.c ----------------------------------------------------------------- */
@@ -432,6 +452,17 @@ u64 umbra_sbi_known(void);
 u64 umbra_sbi_default(void);
 /* Fences queued by other harts; takes them all. */
 void umbra_sbi_run_fences(struct umbra_vcpu *vcpu);
+
+/* --- sta.c: steal time ---------------------------------------------------------- */
+
+bool umbra_sta_exists(void);
+void umbra_sta_update(struct umbra_vcpu *vcpu);
+int umbra_sta_reg(struct umbra_vcpu *vcpu, u64 num, u64 *val, bool set);
+
+/* --- debug.c -------------------------------------------------------------------- */
+
+int umbra_set_guest_debug(struct umbra_vcpu *vcpu, const struct kvm_guest_debug *dbg);
+bool umbra_debug_ebreak(struct umbra_vcpu *vcpu);
 
 /* --- onereg.c ---------------------------------------------------------------- */
 
@@ -459,7 +490,8 @@ void umbra_v_restore(const struct umbra_v *v);
 
 /* --- stats.c ----------------------------------------------------------------- */
 
-int umbra_stats_fd(struct umbra_vcpu *vcpu);
+int umbra_vcpu_stats_fd(struct umbra_vcpu *vcpu);
+int umbra_vm_stats_fd(struct umbra_vm *vm);
 
 static inline void umbra_count(struct umbra_vcpu *vcpu, enum umbra_stat stat)
 {

@@ -640,6 +640,8 @@ TEST(immediate_exit)
 	vcpu.run->immediate_exit = 1;
 	EXPECT_ERRNO(EINTR, ioctl(vcpu.fd, KVM_RUN, 0));
 	EXPECT_ERRNO(EINTR, ioctl(vcpu.fd, KVM_RUN, 0));
+	/* What the exit before was is still there to be read. */
+	EXPECT_EQ(KVM_EXIT_MMIO, vcpu.run->exit_reason, "exit reason after immediate_exit");
 	vcpu.run->immediate_exit = 0;
 	EXPECT_EQ(0, run_told(&vcpu), "the guest's next word");
 }
