@@ -102,7 +102,7 @@ int umbra_cpu_csr_write(struct umbra_cpu *cpu,
 		umbra_cpu_set_sstatus(cpu, feat, val);
 		return 0;
 	case VCSR_SIE:
-		cpu->sie = val & V_IRQ_MASK;
+		cpu->sie = val & (V_IRQ_MASK | (feat->sscofpmf ? V_LCOFI : 0));
 		return 0;
 	case VCSR_STVEC:
 		/* MODE 2 and 3 are reserved: the write is ignored. */
@@ -129,7 +129,7 @@ int umbra_cpu_csr_write(struct umbra_cpu *cpu,
 		return 0;
 	case VCSR_SIP:
 		/* STIP and SEIP are read-only to S-mode (section 10.1.3). */
-		cpu->sip = val & V_SSI;
+		cpu->sip = val & (V_SSI | (feat->sscofpmf ? V_LCOFI : 0));
 		return 0;
 	case VCSR_STIMECMP:
 		if (!feat->sstc)
@@ -202,5 +202,7 @@ u64 umbra_cpu_pending_irq(const struct umbra_cpu *cpu)
 		return V_CAUSE_IRQ | 9;
 	if (pending & V_SSI)
 		return V_CAUSE_IRQ | 1;
-	return V_CAUSE_IRQ | 5;
+	if (pending & V_STI)
+		return V_CAUSE_IRQ | 5;
+	return V_CAUSE_IRQ | 13;
 }

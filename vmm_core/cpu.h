@@ -26,7 +26,7 @@ enum umbra_priv {
  * @sstatus: SIE SPIE SPP SUM MXR UXL always; FS and VS only while the vCPU is
  *	outside the guest (inside, the hardware's own sstatus holds them);
  *	SD never, it is computed when read
- * @sip: the bits software set (SSIP; with M-mode also STIP and SEIP); wired and
+ * @sip: the bits software set (SSIP, LCOFIP; with M-mode also STIP and SEIP); wired and
  *	timer bits are @pins
  * @pins: V_STI and V_SEI as driven by timer and interrupt controller; with
  *	M-mode also V_MSI, V_MTI and V_MEI
@@ -59,6 +59,7 @@ struct umbra_cpu {
  * @sstc: stimecmp exists
  * @svinval: the Svinval instructions exist
  * @senvcfg: writable bits of senvcfg
+ * @sscofpmf: the counter-overflow interrupt exists
  * @svade: A and D clear raise page faults; else they are set by "hardware"
  * @misa: value of misa
  * @mvendorid: value of mvendorid
@@ -72,6 +73,7 @@ struct umbra_cpu_features {
 	bool vs;
 	bool sstc;
 	bool svinval;
+	bool sscofpmf;
 	bool svade;
 	u64 misa;
 	u64 mvendorid;

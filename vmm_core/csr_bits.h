@@ -53,6 +53,7 @@
 #define VCSR_INSTRET		0xc02
 #define VCSR_HPMCOUNTER3	0xc03
 #define VCSR_HPMCOUNTER31	0xc1f
+#define VCSR_SCOUNTOVF		0xda0
 #define VCSR_MVENDORID		0xf11
 #define VCSR_MARCHID		0xf12
 #define VCSR_MIMPID		0xf13
@@ -100,6 +101,7 @@
 #define V_MTI			0x080UL
 #define V_SEI			0x200UL
 #define V_MEI			0x800UL
+#define V_LCOFI			0x2000UL	/* Sscofpmf */
 #define V_IRQ_MASK		(V_SSI | V_STI | V_SEI)
 
 /* What mie and mip have (section 3.1.9). */

@@ -44,26 +44,20 @@ bool umbra_csr_legal(struct umbra_vcpu *vcpu, u16 csr, bool write)
 	return umbra_cpu_csr_legal(vcpu->cpu, csr, write);
 }
 
-/* Counters; the ones the host does not count read as zero. */
+/* Counters, as far as the privilege rules let this one be read. */
 static int read_counter(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 {
-	if (!umbra_cpu_counter_legal(vcpu->cpu, csr))
+	if ((vcpu->m || csr != VCSR_SCOUNTOVF) && !umbra_cpu_counter_legal(vcpu->cpu, csr))
 		return -ENOENT;
-	switch (csr) {
-	case VCSR_TIME:
+	if (csr == VCSR_TIME) {
 		*val = umbra_guest_time(vcpu);
-		break;
-	case VCSR_CYCLE:
-	case VCSR_INSTRET:
-		if (vcpu->m)
-			return umbra_csr_get(vcpu, csr - VCSR_CYCLE + VCSR_MCYCLE,
-					     val);
-		/* Monotonic, inexact: the host's counters are its own. */
-		*val = umbra_guest_time(vcpu);
-		break;
-	default:
-		*val = 0;
+		return 0;
 	}
+	if (!vcpu->m)
+		return umbra_pmu_read(vcpu, csr, val) ? 0 : -ENOENT;
+	if (csr == VCSR_CYCLE || csr == VCSR_INSTRET)
+		return umbra_csr_get(vcpu, csr - VCSR_CYCLE + VCSR_MCYCLE, val);
+	*val = 0;
 	return 0;
 }
 

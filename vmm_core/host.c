@@ -36,7 +36,7 @@ MODULE_PARM_DESC(asid_bits, "bits of satp.ASID that the hart implements (found o
 /*
  * One row per extension a guest can have because it works in U-mode as it is,
  * or is emulated.  What is missing here is not offered: H, AIA, Svnapot,
- * Svpbmt, Smstateen, Sscofpmf, pointer masking, Zkr, CFI.
+ * Svpbmt, Smstateen, pointer masking, Zkr, CFI.
  */
 struct isa_row {
 	u8 kvm;		/* KVM_RISCV_ISA_EXT_*; numbers, as 6.12 lacks some */
@@ -57,7 +57,8 @@ static const struct isa_row isa_rows[] = {
 	HOST(39, ZVKG), HOST(40, ZVKNED), HOST(41, ZVKNHA), HOST(42, ZVKNHB),
 	HOST(43, ZVKSED), HOST(44, ZVKSH), HOST(45, ZVKT), HOST(46, ZFH),
 	HOST(47, ZFHMIN), HOST(48, ZIHINTNTL), HOST(49, ZVFH),
-	HOST(50, ZVFHMIN), HOST(51, ZFA), HOST(53, ZACAS), HOST(10, ZIHINTPAUSE),
+	HOST(50, ZVFHMIN), HOST(51, ZFA), HOST(53, ZACAS), HOST(54, SSCOFPMF),
+	HOST(10, ZIHINTPAUSE),
 	HOST(55, ZIMOP), HOST(56, ZCA), HOST(57, ZCB), HOST(58, ZCD),
 	HOST(60, ZCMOP),
 	ALWAYS(8 /* Sstc */), ALWAYS(9 /* Svinval */), ALWAYS(19 /* Zicntr */),

@@ -9,6 +9,7 @@
  */
 #include <linux/kvm_host.h>
 #include <asm/cacheflush.h>
+#include <asm/sbi.h>
 
 #include "compat.h"
 #include "trace.h"
@@ -123,6 +124,7 @@ static int handle_illegal(struct umbra_vcpu *vcpu)
 	if (insn.op == UMBRA_OP_WFI)
 		WRITE_ONCE(wfi_traps, true);
 	if (insn.op < UMBRA_OP_CSRRW || insn.op > UMBRA_OP_SFENCE_INVAL_IR) {
+		umbra_pmu_firmware_event(vcpu, SBI_PMU_FW_ILLEGAL_INSN);
 		umbra_inject_illegal(vcpu, raw);
 		return UMBRA_RESUME;
 	}
@@ -256,6 +258,7 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 	}
 	if (sw->exit_scause & V_CAUSE_IRQ) {
 		umbra_count(vcpu, UMBRA_STAT_EXIT_IRQ);
+		umbra_pmu_tick(vcpu);
 		return handle_host_irq(vcpu);
 	}
 	switch (sw->exit_scause) {
@@ -301,12 +304,18 @@ static void take_requests(struct umbra_vcpu *vcpu)
 		smp_mb__after_atomic();	/* the request, then what led to it */
 		umbra_mmu_reset(vcpu);
 	}
-	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests))
+	if (test_and_clear_bit(UMBRA_REQ_SSIP, &vcpu->requests)) {
+		umbra_pmu_firmware_event(vcpu, SBI_PMU_FW_IPI_RCVD);
 		vcpu->cpu->sip |= V_SSI;
+	}
+	if (test_and_clear_bit(UMBRA_REQ_LCOFI, &vcpu->requests) && vcpu->feat.sscofpmf)
+		vcpu->cpu->sip |= V_LCOFI;
 	if (test_and_clear_bit(UMBRA_REQ_FENCE, &vcpu->requests))
 		umbra_sbi_run_fences(vcpu);
-	if (test_and_clear_bit(UMBRA_REQ_FENCE_I, &vcpu->requests))
+	if (test_and_clear_bit(UMBRA_REQ_FENCE_I, &vcpu->requests)) {
+		umbra_pmu_firmware_event(vcpu, SBI_PMU_FW_FENCE_I_RCVD);
 		vcpu->fence_i = true;
+	}
 	if (test_and_clear_bit(UMBRA_REQ_TIMER, &vcpu->requests))
 		umbra_timer_update(vcpu);
 	if (test_and_clear_bit(UMBRA_REQ_STEAL, &vcpu->requests))

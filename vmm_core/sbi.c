@@ -114,6 +114,8 @@ void umbra_sbi_run_fences(struct umbra_vcpu *vcpu)
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct umbra_fence *f = &list[i];
 
+		umbra_pmu_firmware_event(vcpu, f->has_asid ? SBI_PMU_FW_SFENCE_VMA_ASID_RCVD :
+					 SBI_PMU_FW_SFENCE_VMA_RCVD);
 		if (!f->size) {
 			umbra_mmu_fence(vcpu, true, 0, !f->has_asid, f->asid);
 			continue;
@@ -178,6 +180,7 @@ static void time_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret
 		ret->error = SBI_ERR_NOT_SUPPORTED;
 		return;
 	}
+	umbra_pmu_firmware_event(vcpu, SBI_PMU_FW_SET_TIMER);
 	vcpu->cpu->stimecmp = a[0];
 	umbra_timer_update(vcpu);
 }
@@ -188,10 +191,16 @@ static void ipi_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 		ret->error = SBI_ERR_NOT_SUPPORTED;
 	else if (!call_harts(vcpu, a[0], a[1], raise_ssip, NULL))
 		ret->error = SBI_ERR_INVALID_PARAM;
+	else
+		umbra_pmu_firmware_event(vcpu, SBI_PMU_FW_IPI_SENT);
 }
 
 static void rfence_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 {
+	static const u8 events[] = {
+		SBI_PMU_FW_FENCE_I_SENT, SBI_PMU_FW_SFENCE_VMA_SENT,
+		SBI_PMU_FW_SFENCE_VMA_ASID_SENT,
+	};
 	bool ok;
 
 	switch (a[6]) {
@@ -208,7 +217,9 @@ static void rfence_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *r
 		ret->error = SBI_ERR_NOT_SUPPORTED;
 		return;
 	}
-	if (!ok)
+	if (ok)
+		umbra_pmu_firmware_event(vcpu, events[a[6]]);
+	else
 		ret->error = SBI_ERR_INVALID_PARAM;
 }
 
@@ -334,32 +345,6 @@ static void srst_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret
 			      KVM_SYSTEM_EVENT_SHUTDOWN, reason);
 	/* The call does not return. */
 	ret->jump = true;
-}
-
-/*
- * No counters yet: enough for Linux's driver to load, which is what turns on
- * user-mode rdtime (scounteren.TM).
- */
-static void pmu_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
-{
-	switch (a[6]) {
-	case 0:		/* num_counters */
-		ret->value = 0;
-		break;
-	case 1:		/* counter_get_info */
-	case 2:		/* counter_config_matching */
-	case 3:		/* counter_start */
-		ret->error = SBI_ERR_INVALID_PARAM;
-		break;
-	case 4:		/* counter_stop: of an empty set */
-		ret->error = a[1] ? SBI_ERR_INVALID_PARAM : 0;
-		break;
-	case 5:		/* counter_fw_read */
-		ret->error = SBI_ERR_INVALID_PARAM;
-		break;
-	default:
-		ret->error = SBI_ERR_NOT_SUPPORTED;
-	}
 }
 
 static void to_user(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
@@ -505,7 +490,7 @@ static const struct sbi_ext extensions[] = {
 	{ EXT_RFENCE, EXT_RFENCE, KVM_RISCV_SBI_EXT_RFENCE, rfence_call },
 	{ EXT_HSM, EXT_HSM, KVM_RISCV_SBI_EXT_HSM, hsm_call },
 	{ EXT_SRST, EXT_SRST, KVM_RISCV_SBI_EXT_SRST, srst_call },
-	{ EXT_PMU, EXT_PMU, KVM_RISCV_SBI_EXT_PMU, pmu_call },
+	{ EXT_PMU, EXT_PMU, KVM_RISCV_SBI_EXT_PMU, umbra_pmu_call },
 	{ EXT_DBCN, EXT_DBCN, KVM_RISCV_SBI_EXT_DBCN, dbcn_call },
 	{ EXT_STA, EXT_STA, KVM_RISCV_SBI_EXT_STA, umbra_sta_call },
 	{ EXT_SUSP, EXT_SUSP, UMBRA_SBI_EXT_SUSP, susp_call },

@@ -30,6 +30,7 @@ struct sbi_ret {
 };
 
 /* Serve a call: @a are a0 to a7, @ret is all zero and to be filled in. */
+void umbra_pmu_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret);
 void umbra_sta_call(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret);
 
 #endif /* UMBRA_SBI_H */

@@ -136,6 +136,7 @@ void umbra_vcpu_reset(struct umbra_vcpu *vcpu)
 static void vcpu_free(struct umbra_vcpu *vcpu)
 {
 	umbra_timer_destroy(vcpu);
+	umbra_pmu_destroy(vcpu);
 	umbra_mmu_destroy(vcpu);
 	umbra_switch_destroy(vcpu);
 	umbra_fpv_destroy(vcpu);
@@ -168,7 +169,8 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm, u32 id)
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	vcpu->stand_in = kzalloc(sizeof(*vcpu->stand_in), GFP_KERNEL_ACCOUNT);
 	if (!vcpu->run || !vcpu->stand_in || umbra_fpv_create(vcpu) ||
-	    umbra_switch_create(vcpu) || umbra_mmu_create(vcpu)) {
+	    umbra_switch_create(vcpu) || umbra_mmu_create(vcpu) ||
+	    umbra_pmu_create(vcpu)) {
 		vcpu_free(vcpu);
 		return NULL;
 	}

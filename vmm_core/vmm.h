@@ -59,6 +59,7 @@
 #define UMBRA_REQ_FENCE		2	/* vcpu->fences has work */
 #define UMBRA_REQ_FENCE_I	3	/* fence.i before running on */
 #define UMBRA_REQ_TIMER		4	/* the hrtimer fired: look at stimecmp */
+#define UMBRA_REQ_LCOFI		6	/* a counter overflowed */
 #define UMBRA_REQ_STEAL		5	/* the thread was away: update steal time */
 
 /* vcpu->mode */
@@ -218,6 +219,8 @@ struct umbra_vcpu {
 	spinlock_t fence_lock;		/* fences, nr_fences */
 	struct umbra_fence fences[UMBRA_FENCES];
 	unsigned int nr_fences;
+
+	struct umbra_pmu *pmu;
 
 	u32 guest_debug;		/* KVM_GUESTDBG_*, 0: nobody watches */
 
@@ -458,6 +461,15 @@ void umbra_sbi_run_fences(struct umbra_vcpu *vcpu);
 bool umbra_sta_exists(void);
 void umbra_sta_update(struct umbra_vcpu *vcpu);
 int umbra_sta_reg(struct umbra_vcpu *vcpu, u64 num, u64 *val, bool set);
+
+/* --- pmu.c: counters --------------------------------------------------------------- */
+
+int umbra_pmu_create(struct umbra_vcpu *vcpu);
+void umbra_pmu_destroy(struct umbra_vcpu *vcpu);
+void umbra_pmu_tick(struct umbra_vcpu *vcpu);
+bool umbra_pmu_read(struct umbra_vcpu *vcpu, u16 csr, u64 *val);
+/* Firmware's counters: one more of SBI_PMU_FW_*. */
+void umbra_pmu_firmware_event(struct umbra_vcpu *vcpu, unsigned int code);
 
 /* --- debug.c -------------------------------------------------------------------- */
 

@@ -19,6 +19,8 @@ A suite says what its board needs in a comment, anywhere in its text:
   wake          /dev/lab/wake: SECONDS written there wake the board after that time
   no-umbra      umbra.ko and the launcher are there, but not loaded
   packages=SET  Debian programs as the board's /usr (selftests/lab/packages)
+  kvm-selftests  KVM's own selftests, as /lab/kvm-selftests
+  add=PATH      a file of the tree, as /lab/NAME
   firmware-max=N  fail when the firmware prints more lines than this (it prints
                 one for each sret, sfence.vma or wfi that traps in U-mode)
   memory= timeout= append= icount= machine=   of the board
@@ -175,6 +177,10 @@ def run_row(row):
             load = False
         elif key == "packages":
             b.packages(value)
+        elif key == "kvm-selftests":
+            b.add(os.path.join(lablib.CACHE, "kvm-selftests"))
+        elif key == "add":
+            b.add(os.path.join(TREE, value))
         elif key == "firmware-max":
             firmware_max = int(value)
         elif key == "timeout":
@@ -387,7 +393,8 @@ def main():
         return 0
     if a.sets:
         words = [w for r in chosen for w in needs(find_suite(r["suite"])[1], r["options"])]
-        print(" ".join(sorted({w.partition("=")[2] for w in words if w.startswith("packages=")})))
+        sets = {w.partition("=")[2] for w in words if w.startswith("packages=")}
+        print(" ".join(sorted(sets | ({"kvm-selftests"} & set(words)))))
         return 0
     if a.disk:
         return not any("disk=debian" in needs(find_suite(r["suite"])[1], r["options"]) for r in chosen)
