@@ -316,11 +316,12 @@ int umbra_memslot_clear_dirty(struct umbra_vm *vm, const struct kvm_clear_dirty_
 	first = log->first_page / BITS_PER_LONG;
 	n = BITS_TO_LONGS(log->num_pages);
 	for (unsigned long i = 0; i < n && !ret; i++) {
+		atomic_long_t *bits = (atomic_long_t *)&slot->dirty[first + i];
 		unsigned long mask;
 
 		if (get_user(mask, from + i))
 			ret = -EFAULT;
-		else if (mask & atomic_long_fetch_andnot(mask, (atomic_long_t *)&slot->dirty[first + i]))
+		else if (mask & atomic_long_fetch_andnot(mask, bits))
 			cleared = true;
 	}
 	/* Write-protect again: the next store to each page is seen. */

@@ -84,7 +84,7 @@ struct umbra_cpu_features {
 /* Pending interrupts as sip shows them. */
 static inline u64 umbra_cpu_sip(const struct umbra_cpu *cpu)
 {
-	return (cpu->sip | cpu->pins) & V_IRQ_MASK;
+	return (cpu->sip | cpu->pins) & (V_IRQ_MASK | V_LCOFI);
 }
 
 /* sstatus as an instruction reads it; FS and VS must be in cpu->sstatus. */

@@ -21,10 +21,13 @@
 /**
  * struct umbra_ioeventfd - one row
  * @node: in vm->ioeventfds
+ * @eventfd: what is signalled; we hold a reference
+ * @addr: gpa of the store
  * @space: 0 for MMIO, else the flag of the address space, where no guest of
  *	ours can reach it
  * @len: 0: a store of any length
  * @wildcard: any value; else @match
+ * @match: the value, compared in the store's length
  */
 struct umbra_ioeventfd {
 	struct list_head node;

@@ -118,7 +118,11 @@ int umbra_set_routing(struct umbra_vm *vm, void __user *arg)
 /**
  * struct umbra_irqfd - one eventfd that interrupts
  * @node: in vm->irqfds; empty once it is on its way out
+ * @vm: whose; outlives it
+ * @eventfd: what is waited for; we hold a reference
+ * @gsi: what it raises
  * @wait: our place in the eventfd's wait queue
+ * @table: how vfs_poll() finds us
  * @shutdown: leaves that, and frees
  */
 struct umbra_irqfd {

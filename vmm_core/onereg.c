@@ -49,7 +49,8 @@ void umbra_isa_apply(struct umbra_vcpu *vcpu)
 	if (!feat->vs)
 		vcpu->cpu->sstatus &= ~V_VS;
 	feat->sstc = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SSTC);
-	feat->sscofpmf = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SSCOFPMF);
+	/* With M-mode it would come with mhpmevent, which nobody has. */
+	feat->sscofpmf = !vcpu->m && umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SSCOFPMF);
 	feat->svinval = umbra_isa_test(vcpu->isa, KVM_RISCV_ISA_EXT_SVINVAL);
 	feat->svade = !umbra_isa_test(vcpu->isa, UMBRA_ISA_SVADU);
 	feat->satp_modes = GENMASK_ULL(vcpu->satp_mode, V_SATP_SV39);

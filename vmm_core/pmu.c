@@ -51,6 +51,9 @@ static_assert(MAX_HW + SBI_PMU_FW_MAX <= MAX_COUNTERS);
  * @offset: what the guest reads is this plus what @event counted
  * @event_idx: SBI's name of the event
  * @event_data: for raw events
+ * @idx: its number
+ * @used: configured
+ * @started: counts, as far as the guest knows
  */
 struct pmc {
 	struct umbra_vcpu *vcpu;
@@ -73,6 +76,7 @@ struct pmc {
  * @nr: all
  * @overflows: bit n: counter n passed 0; set in interrupts
  * @running: bit n: counter n has an event of the host that runs
+ * @pmc: the counters
  * @snapshot: gpa of the shared memory, or UMBRA_NO_GPA
  */
 struct umbra_pmu {

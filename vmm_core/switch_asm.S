@@ -29,6 +29,7 @@
 #define VS		0x600
 #define STI		0x20
 #define IRQ_MASK	0x222
+#define LCOFI_BIT	13
 #define SUM_BIT		18
 #define MXR_BIT		19
 #define MIE		0x8
@@ -735,6 +736,9 @@ umbra_sw_sie_andn:
 umbra_sw_sie_swap:
 	ld	t3, SW_SIE(t6)
 sw_sie_commit:
+	srli	t2, t4, LCOFI_BIT		/* the run loop knows whether it exists */
+	andi	t2, t2, 1
+	bnez	t2, sw_world_exit
 	andi	t4, t4, IRQ_MASK
 	ld	t2, SW_SIP(t6)
 	and	t2, t2, t4

@@ -180,6 +180,9 @@ static struct umbra_vcpu *vcpu_alloc(struct umbra_vm *vm, u32 id)
 		vcpu->m->mhartid = id;
 	}
 	memcpy(vcpu->isa, umbra_host.isa, sizeof(vcpu->isa));
+	if (vm->m_mode)
+		vcpu->isa[KVM_RISCV_ISA_EXT_SSCOFPMF / 64] &=
+			~BIT_ULL(KVM_RISCV_ISA_EXT_SSCOFPMF % 64);
 	/* Both may not be on: hardware updates A and D unless told otherwise. */
 	vcpu->isa[UMBRA_ISA_SVADE / 64] &= ~BIT_ULL(UMBRA_ISA_SVADE % 64);
 	vcpu->satp_mode = umbra_default_satp_mode();

@@ -553,6 +553,27 @@ UNIT_TEST(by_hand)
 	expect_eq(cpu.stval, 0xdead);
 }
 
+/* Sscofpmf: bit 13 of sie and sip, below all others; without it, not there. */
+UNIT_TEST(counter_overflow)
+{
+	fresh();
+	for (int on = 0; on < 2; on++) {
+		feat = (struct umbra_cpu_features) { .sscofpmf = on };
+		umbra_cpu_csr_write(&cpu, &feat, 0x104, ~0ull);
+		expect_eq(cpu.sie, on ? 0x2222 : 0x222);
+		umbra_cpu_csr_write(&cpu, &feat, 0x144, ~0ull);
+		expect_eq(umbra_cpu_sip(&cpu), on ? 0x2002 : 0x2);
+	}
+	cpu.priv = UMBRA_PRIV_U;
+	cpu.pins = V_STI;
+	cpu.sip = V_LCOFI;
+	expect_eq(umbra_cpu_pending_irq(&cpu), 1ull << 63 | 5);
+	cpu.pins = 0;
+	expect_eq(umbra_cpu_pending_irq(&cpu), 1ull << 63 | 13);
+	umbra_cpu_csr_write(&cpu, &feat, 0x144, 0);
+	expect_eq(umbra_cpu_pending_irq(&cpu), 0);
+}
+
 int main(int argc, char **argv)
 {
 	return unit_main(argc, argv);

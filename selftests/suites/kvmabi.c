@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parts of KVM's ABI that tools use beside running a guest: dirty logs kept by
+ * hand, breakpoints for a debugger, steal time, system suspend, counters,
+ * vector registers, statistics of a VM, a great many slots.
+ */
+#include "include/client.h"
+
+#include <asm/kvm.h>
+
+#define DEV	0x20000000ul	/* nothing of Umbra's is there */
+#define SUSP	11		/* KVM_RISCV_SBI_EXT_SUSP of newer headers */
+#define RAM	(64 * PAGE)
+
+static struct vm vm;
+static struct vcpu vcpu;
+
+static void start(void)
+{
+	vm_new(&vm, RAM);
+	vcpu_new(&vcpu, &vm, 0);
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+TEST(region2)
+{
+	struct kvm_userspace_memory_region2 mem = {
+		.slot = 0, .guest_phys_addr = RAM_BASE, .memory_size = RAM,
+	};
+
+	vm_open(&vm);
+	mem.userspace_addr = (u64)map_ram(RAM);
+	mem.flags = 1 << 2;	/* KVM_MEM_GUEST_MEMFD */
+	EXPECT_ERRNO(EINVAL, ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &mem));
+	mem.flags = 0;
+	EXPECT_ERRNO(0, ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &mem));
+	mem.slot = 1;
+	EXPECT_ERRNO(EEXIST, ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &mem));
+	/* Deleted by the old call. */
+	EXPECT_ERRNO(0, set_slot(vm.fd, 0, 0, RAM_BASE, 0, NULL));
+	EXPECT_ERRNO(0, ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION2, &mem));
+}
+
+/* Thousands of slots, in an order of no order; found, moved, deleted. */
+TEST_TIMEOUT(many_slots, 120)
+{
+	enum { N = 3000 };
+	u8 *p;
+
+	vm_open(&vm);
+	p = mmap(NULL, 2 * N * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	for (unsigned int i = 0; i < N; i++) {
+		u64 at = i * 7919 % N;
+
+		ASSERT_ERRNO(0, set_slot(vm.fd, i, 0, RAM_BASE + 2 * at * PAGE, PAGE,
+					 p + 2 * at * PAGE));
+	}
+	for (unsigned int i = 97; i < N; i += 97) {
+		EXPECT_ERRNO(EEXIST, set_slot(vm.fd, N, 0, RAM_BASE + 2 * i * PAGE, PAGE, p));
+		EXPECT_ERRNO(EEXIST, set_slot(vm.fd, N, 0, RAM_BASE + (2 * i - 1) * PAGE, 3 * PAGE, p));
+		EXPECT_ERRNO(0, set_slot(vm.fd, N, 0, RAM_BASE + (2 * i + 1) * PAGE, PAGE,
+					 p + (2 * i + 1) * PAGE));
+		EXPECT_ERRNO(0, set_slot(vm.fd, N, 0, 0, 0, NULL));
+	}
+	for (unsigned int i = 0; i < N; i += 2)
+		EXPECT_ERRNO(0, set_slot(vm.fd, i, 0, 0, 0, NULL));
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, 0, 0, NULL));
+}
+
+static int clear_log(u64 *bits, u64 first, u32 pages)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = 0, .first_page = first, .num_pages = pages, .dirty_bitmap = bits,
+	};
+
+	return ioctl(vm.fd, KVM_CLEAR_DIRTY_LOG, &log);
+}
+
+static u64 get_log(void)
+{
+	u64 bits[4] = {};
+	struct kvm_dirty_log log = { .slot = 0, .dirty_bitmap = bits };
+
+	ASSERT_ERRNO(0, ioctl(vm.fd, KVM_GET_DIRTY_LOG, &log));
+	return bits[0];
+}
+
+static int set_manual(u64 on)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args[0] = on,
+	};
+
+	return ioctl(vm.fd, KVM_ENABLE_CAP, &cap);
+}
+
+/* Dirties the pages that user space names in a0, one store each, for ever. */
+GUEST(dirty,
+      GUEST_PORT
+      "1:	sd	zero, 0(s11)\n"
+      "	lla	t0, 9f\n"
+      "	ld	a0, 0(t0)\n"
+      "	beqz	a0, 1b\n"
+      "	sd	a0, 0(a0)\n"
+      "	j	1b\n"
+      "	.balign 8\n"
+      "9:	.dword	0\n");
+
+/* The guest stores to a page of its RAM, then tells. */
+static void dirty_page(u64 page)
+{
+	u64 size = guest_dirty_end - guest_dirty;
+
+	*vm_word(&vm, RAM_BASE + size - 8) = RAM_BASE + page * PAGE;
+	run_told(&vcpu);
+}
+
+TEST(manual_dirty_log)
+{
+	u64 bits[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
+
+	start();
+	EXPECT_ERRNO(EINVAL, set_manual(2));
+	EXPECT_ERRNO(EINVAL, set_manual(4));
+	EXPECT_ERRNO(ENOENT, clear_log(bits, 0, 64));
+	ASSERT_ERRNO(0, set_manual(1));
+	ASSERT_ERRNO(0, set_slot(vm.fd, 0, KVM_MEM_LOG_DIRTY_PAGES, RAM_BASE, RAM, vm.ram));
+	EXPECT_ERRNO(EINVAL, clear_log(bits, 1, 63));
+	EXPECT_ERRNO(EINVAL, clear_log(bits, 0, 63));
+	EXPECT_ERRNO(EINVAL, clear_log(bits, 0, 65));
+	EXPECT_ERRNO(EINVAL, clear_log(bits, 128, 0));
+	EXPECT_ERRNO(EINVAL, clear_log(bits, ~63ull, 64));
+	EXPECT_ERRNO(EFAULT, clear_log((u64 *)8, 0, 64));
+	EXPECT_ERRNO(0, clear_log(bits, 64, 0));
+
+	vm_load(&vm, RAM_BASE, dirty);
+	run_told(&vcpu);
+	dirty_page(5);
+	dirty_page(9);
+	EXPECT_EQ(1 << 5 | 1 << 9, get_log() & ~1ull, "pages that were stored to");
+	/* Reading does not clear. */
+	EXPECT_EQ(1 << 5 | 1 << 9, get_log() & ~1ull, "the same pages");
+	/* Clearing is page by page, and the next store counts again. */
+	bits[0] = 1 << 5;
+	EXPECT_ERRNO(0, clear_log(bits, 0, 64));
+	EXPECT_EQ(1 << 9, get_log() & ~1ull, "what was not cleared");
+	dirty_page(5);
+	dirty_page(6);
+	EXPECT_EQ(1 << 5 | 1 << 6 | 1 << 9, get_log() & ~1ull, "stores after it was cleared");
+	bits[0] = ~0ull;
+	EXPECT_ERRNO(0, clear_log(bits, 0, 64));
+	EXPECT_EQ(0, get_log(), "all cleared");
+	/* Back to the old way. */
+	ASSERT_ERRNO(0, set_manual(0));
+	dirty_page(7);
+	EXPECT_EQ(1 << 7, get_log() & ~1ull, "read, and cleared");
+	EXPECT_EQ(0, get_log(), "read again");
+}
+
+/* --- a debugger ------------------------------------------------------------------------------ */
+
+static void set_debug(u32 control)
+{
+	struct kvm_guest_debug debug = { .control = control };
+
+	ASSERT_ERRNO(0, ioctl(vcpu.fd, KVM_SET_GUEST_DEBUG, &debug));
+}
+
+GUEST(breaks,
+      GUEST_PORT
+      "	lla	t0, 8f\n"
+      "	csrw	stvec, t0\n"
+      "	.option norvc\n"
+      "	ebreak\n"			/* 32 bits */
+      "	.option rvc\n"
+      "	c.ebreak\n"			/* 16 bits */
+      "	li	a0, 77\n"
+      TELL("a0")
+      "	.balign 4\n"
+      "8:	csrr	a0, scause\n"
+      "	csrr	a1, sepc\n"
+      TELL("a0") STOP);
+
+TEST(debug_ebreak)
+{
+	u64 pc;
+
+	start();
+	EXPECT_ERRNO(EFAULT, ioctl(vcpu.fd, KVM_SET_GUEST_DEBUG, (void *)8));
+	vm_load(&vm, RAM_BASE, breaks);
+	set_debug(KVM_GUESTDBG_ENABLE);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason at an ebreak");
+		pc = get_reg(&vcpu, REG_CORE(regs.pc));
+		EXPECT_EQ(i ? 0x9002 : 0x73, *(u16 *)(vm.ram + (pc - RAM_BASE)), "code at pc");
+		/* Again, as long as nobody moves pc. */
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason at the same ebreak");
+		EXPECT_EQ(pc, get_reg(&vcpu, REG_CORE(regs.pc)), "pc");
+		set_reg(&vcpu, REG_CORE(regs.pc), pc + (i ? 2 : 4));
+	}
+	EXPECT_EQ(77, run_told(&vcpu), "behind both");
+	/* Nobody watches: the guest's own. */
+	set_debug(0);
+	vcpu_settle(&vcpu);
+	set_reg(&vcpu, REG_CORE(regs.pc), RAM_BASE);
+	EXPECT_EQ(3, run_told(&vcpu), "scause of its own ebreak");
+}
+
+/* Written by the debugger where an instruction stood that Umbra had rewritten. */
+GUEST(loop_csr,
+      GUEST_PORT
+      "1:	csrr	a0, sscratch\n"
+      "	addi	a0, a0, 1\n"
+      "	csrw	sscratch, a0\n"
+      TELL("a0")
+      "	j	1b\n");
+
+TEST(debug_breakpoint_over_site)
+{
+	u16 ebreak = 0x9002, old;
+	u8 *at;
+
+	start();
+	vm_load(&vm, RAM_BASE, loop_csr);
+	for (u64 i = 1; i < 50; i++)
+		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
+	vcpu_settle(&vcpu);
+	/* Reading registers restores the text. */
+	get_reg(&vcpu, REG_CORE(regs.pc));
+	for (at = vm.ram; memcmp(at, "\x73\x25\x00\x14", 4); at += 2)
+		ASSERT(at < vm.ram + 64, "expected csrr a0, sscratch in the guest's text");
+	memcpy(&old, at, 2);
+	set_debug(KVM_GUESTDBG_ENABLE);
+	memcpy(at, &ebreak, 2);
+	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+	ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason at the breakpoint");
+	EXPECT_EQ(RAM_BASE + (at - vm.ram), get_reg(&vcpu, REG_CORE(regs.pc)), "pc");
+	EXPECT_EQ(0, memcmp(at, &ebreak, 2), "the breakpoint in memory");
+	memcpy(at, &old, 2);
+	set_debug(0);
+	for (u64 i = 50; i < 100; i++)
+		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
+}
+
+/* --- SBI: steal time, suspend, counters -------------------------------------------------------- */
+
+#define REG_STA(n)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_STATE | \
+			 KVM_REG_RISCV_SBI_STA | (n))
+
+/* One SBI call from the table at 9f (a0..a7), result told. */
+GUEST(call,
+      GUEST_PORT
+      "1:	lla	t0, 9f\n"
+      "	ld	a0, 0(t0)\n	ld	a1, 8(t0)\n	ld	a2, 16(t0)\n"
+      "	ld	a3, 24(t0)\n	ld	a4, 32(t0)\n	ld	a5, 40(t0)\n"
+      "	ld	a6, 48(t0)\n	ld	a7, 56(t0)\n"
+      "	ecall\n"
+      "	mv	s1, a1\n"
+      TELL("a0") TELL("s1")
+      "	j	1b\n"
+      "	.balign	8\n"
+      "9:	.zero	64\n");
+
+static void set_call(u64 ext, u64 fn, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+	u64 regs[8] = { a0, a1, a2, a3, a4, 0, fn, ext };
+
+	/* The table ends the code. */
+	memcpy(vm.ram + (guest_call_end - guest_call) - sizeof(regs), regs, sizeof(regs));
+}
+
+struct result { s64 error; u64 value; };
+
+static struct result sbi(u64 ext, u64 fn, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+	struct result r;
+
+	set_call(ext, fn, a0, a1, a2, a3, a4);
+	r.error = run_told(&vcpu);
+	r.value = run_told(&vcpu);
+	return r;
+}
+
+#define STA	0x535441
+TEST(steal_time)
+{
+	u64 *shmem, steal, none = ~0ull;
+	u32 *seq;
+
+	start();
+	vm_load(&vm, RAM_BASE, call);
+	EXPECT_EQ(~0ull, get_reg(&vcpu, REG_STA(0)), "shmem_lo at first");
+	EXPECT_EQ(-2, sbi(STA, 1, 0, 0, 0, 0, 0).error, "an unknown function");
+	EXPECT_EQ(-3, sbi(STA, 0, RAM_BASE + 32 * PAGE + 8, 0, 0, 0, 0).error, "unaligned");
+	EXPECT_EQ(-3, sbi(STA, 0, RAM_BASE + 32 * PAGE, 0, 1, 0, 0).error, "flags");
+	EXPECT_EQ(-5, sbi(STA, 0, RAM_BASE, 1, 0, 0, 0).error, "an upper half");
+	EXPECT_EQ(-5, sbi(STA, 0, DEV, 0, 0, 0, 0).error, "no memory");
+	memset(vm.ram + 32 * PAGE, 0xff, 64);
+	EXPECT_EQ(0, sbi(STA, 0, RAM_BASE + 32 * PAGE, 0, 0, 0, 0).error, "memory");
+	EXPECT_EQ(RAM_BASE + 32 * PAGE, get_reg(&vcpu, REG_STA(0)), "shmem_lo");
+	shmem = (u64 *)(vm.ram + 32 * PAGE);
+	seq = (u32 *)shmem;
+	EXPECT(!(*seq & 1), "sequence: expected an even number, seen %u", *seq);
+	EXPECT(shmem[1] < 1000000000, "steal: expected next to nothing, seen %llu",
+	       (unsigned long long)shmem[1]);
+	steal = shmem[1];
+	for (int i = 0; i < 20; i++)
+		sbi(0x10, 0, 0, 0, 0, 0, 0);
+	EXPECT(*seq > 1, "sequence: expected it to move, seen %u", *seq);
+	EXPECT(shmem[1] >= steal, "steal: expected it not to fall");
+	/* The memory goes: nothing happens to anybody. */
+	ASSERT_ERRNO(0, try_set(&vcpu, REG_STA(0), &(u64){ DEV }));
+	sbi(0x10, 0, 0, 0, 0, 0, 0);
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_STA(1), &(u64){ 1 }));
+	EXPECT_ERRNO(0, try_set(&vcpu, REG_STA(0), &none));
+	EXPECT_EQ(0, sbi(STA, 0, none, none, 0, 0, 0).error, "switched off");
+}
+
+TEST(suspend)
+{
+	u64 susp = REG_SBI(V01) - KVM_RISCV_SBI_EXT_V01 + SUSP;
+	struct vcpu other;
+
+	start();
+	EXPECT_EQ(0, get_reg(&vcpu, susp), "SUSP at first");
+	set_reg(&vcpu, susp, 1);
+	vcpu_new(&other, &vm, 1);
+	vm_load(&vm, RAM_BASE, call);
+	EXPECT_EQ(-4, sbi(0x53555350, 0, 0, RAM_BASE, 5, 0, 0).error, "another hart runs");
+	set_mp_state(&other, KVM_MP_STATE_STOPPED);
+	EXPECT_EQ(-3, sbi(0x53555350, 0, 1, RAM_BASE, 5, 0, 0).error, "not to RAM");
+	EXPECT_EQ(-5, sbi(0x53555350, 0, 0, DEV, 5, 0, 0).error, "a resume address that is no memory");
+	EXPECT_EQ(-2, sbi(0x53555350, 1, 0, RAM_BASE, 5, 0, 0).error, "an unknown function");
+	for (int i = 0; i < 2; i++) {
+		set_call(0x53555350, 0, 0, RAM_BASE, 5, 0, 0);
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_RISCV_SBI, vcpu.run->exit_reason, "exit reason");
+		EXPECT_EQ(0x53555350, vcpu.run->riscv_sbi.extension_id, "extension");
+		/* User space cannot; then it can, and the hart starts anew. */
+		vcpu.run->riscv_sbi.ret[0] = i ? 0 : -1ul;
+		set_call(0x10, 0, 0, 0, 0, 0, 0);
+		EXPECT_EQ(i ? 0 : -1ul, run_told(&vcpu), "the call's error, or the next call's");
+		run_told(&vcpu);
+	}
+}
+
+#define PMU	0x504d55
+TEST(counters)
+{
+	u64 nr, hw = 0, info, first, value;
+
+	start();
+	vm_load(&vm, RAM_BASE, call);
+	nr = sbi(PMU, 0, 0, 0, 0, 0, 0).value;
+	ASSERT(nr > 20 && nr <= 64, "counters: expected 21 to 64, seen %llu", (unsigned long long)nr);
+	for (u64 i = 0; i < nr; i++) {
+		struct result r = sbi(PMU, 1, i, 0, 0, 0, 0);
+
+		if (!r.error && !(r.value >> 63))
+			hw++;
+	}
+	EXPECT_EQ(-3, sbi(PMU, 1, nr, 0, 0, 0, 0).error, "info of one too many");
+	EXPECT_EQ(-3, sbi(PMU, 1, ~0ull, 0, 0, 0, 0).error, "info of the last number");
+	info = sbi(PMU, 1, nr - 1, 0, 0, 0, 0).value;
+	EXPECT_EQ(1, info >> 63, "type of the last counter, firmware");
+	/* Sets that do not exist. */
+	for (int fn = 2; fn < 5; fn++) {
+		EXPECT_EQ(-3, sbi(PMU, fn, 0, 0, 0, 0xf0005, 0).error, "an empty set");
+		EXPECT_EQ(-3, sbi(PMU, fn, nr, 1, 0, 0xf0005, 0).error, "a set behind the last");
+		EXPECT_EQ(-3, sbi(PMU, fn, ~0ull, 2, 0, 0xf0005, 0).error, "a base that wraps");
+		EXPECT_EQ(-3, sbi(PMU, fn, 0, ~0ull, 0, 0xf0005, 0).error, "64 counters");
+	}
+	EXPECT_EQ(-2, sbi(PMU, 2, 0, (1ull << nr) - 1, 0, 0xf1234, 0).error, "no such firmware event");
+	EXPECT_EQ(-2, sbi(PMU, 2, 0, (1ull << nr) - 1, 0, 0x00077, 0).error, "no such event");
+	EXPECT_EQ(-3, sbi(PMU, 2, 0, 1, 1, 0x1, 0).error, "SKIP_MATCH of one that is not configured");
+	/* A firmware event: set_timer. */
+	first = nr - 22;
+	EXPECT_EQ(-2, sbi(PMU, 2, 0, 1, 0, 0xf0005, 0).error, "a firmware event on a hardware counter");
+	value = sbi(PMU, 2, first, (1 << 22) - 1, 6, 0xf0005, 0).value;
+	ASSERT(value >= first && value < nr, "expected a firmware counter, seen %llu",
+	       (unsigned long long)value);
+	for (int i = 0; i < 5; i++)
+		sbi(0x54494d45, 0, ~0ull, 0, 0, 0, 0);
+	EXPECT_EQ(5, sbi(PMU, 5, value, 0, 0, 0, 0).value, "timers that were set");
+	EXPECT_EQ(0, sbi(PMU, 4, value, 1, 0, 0, 0).error, "stop");
+	EXPECT_EQ(-8, sbi(PMU, 4, value, 1, 0, 0, 0).error, "stop again");
+	sbi(0x54494d45, 0, ~0ull, 0, 0, 0, 0);
+	EXPECT_EQ(5, sbi(PMU, 5, value, 0, 0, 0, 0).value, "a counter that stands");
+	EXPECT_EQ(0, sbi(PMU, 3, value, 1, 1, 1000, 0).error, "start at 1000");
+	EXPECT_EQ(-7, sbi(PMU, 3, value, 1, 0, 0, 0).error, "start again");
+	sbi(0x54494d45, 0, ~0ull, 0, 0, 0, 0);
+	EXPECT_EQ(1001, sbi(PMU, 5, value, 0, 0, 0, 0).value, "a counter that started at 1000");
+	/* Snapshots. */
+	EXPECT_EQ(-9, sbi(PMU, 4, value, 1, 2, 0, 0).error, "a snapshot without memory");
+	EXPECT_EQ(-3, sbi(PMU, 7, RAM_BASE + 32 * PAGE + 64, 0, 0, 0, 0).error, "unaligned");
+	EXPECT_EQ(-5, sbi(PMU, 7, DEV, 0, 0, 0, 0).error, "no memory");
+	EXPECT_EQ(0, sbi(PMU, 7, RAM_BASE + 32 * PAGE, 0, 0, 0, 0).error, "memory");
+	EXPECT_EQ(0, sbi(PMU, 4, value, 1, 3, 0, 0).error, "stop, snapshot, reset");
+	EXPECT_EQ(1001, *vm_word(&vm, RAM_BASE + 32 * PAGE + 8), "the value in the snapshot");
+	/* Cycles, where the host counts any. */
+	if (!hw)
+		return;
+	EXPECT_EQ(0, sbi(PMU, 2, 0, 1, 2, 1, 0).value, "cycles are counter 0");
+	EXPECT_EQ(0, sbi(PMU, 3, 0, 1, 1, 0, 0).error, "start cycles");
+	for (int i = 0; i < 20; i++)
+		sbi(0x10, 0, 0, 0, 0, 0, 0);
+	EXPECT_EQ(0, sbi(PMU, 4, 0, 1, 2, 0, 0).error, "stop cycles");
+	EXPECT(*vm_word(&vm, RAM_BASE + 32 * PAGE + 8) > 100, "expected cycles, seen %llu",
+	       (unsigned long long)*vm_word(&vm, RAM_BASE + 32 * PAGE + 8));
+}
+
+/* --- vector registers ------------------------------------------------------------------------------ */
+
+#define REG_V(n)	(KVM_REG_RISCV | KVM_REG_RISCV_VECTOR | (n))
+#define REG_V_CSR(name)	(REG_V(KVM_REG_RISCV_VECTOR_CSR_REG(name)) | KVM_REG_SIZE_U64)
+
+/* vmv.v.x v3, a0; then adds v3 to itself and tells the sum of element 0. */
+GUEST(vectors,
+      GUEST_PORT
+      "	.option arch, +v\n"
+      "	li	t0, 0x600\n"
+      "	csrs	sstatus, t0\n"
+      "	vsetivli	t0, 2, e64, m1, ta, ma\n"
+      "	li	a0, 0x1234\n"
+      "	vmv.v.x	v3, a0\n"
+      TELL("a0")
+      "	vadd.vv	v3, v3, v3\n"
+      "	vmv.x.s	a0, v3\n"
+      TELL("a0") STOP);
+
+TEST(vector_registers)
+{
+	u64 one[64], vlenb, size;
+
+	start();
+	if (try_get(&vcpu, REG_V_CSR(vlenb), &vlenb)) {
+		EXPECT_EQ(ENOENT, errno, "errno without V");
+		SKIP_UNLESS(false, "no vector unit");
+	}
+	for (size = 0; 1u << size < vlenb; size++)
+		;
+	size <<= KVM_REG_SIZE_SHIFT;
+	EXPECT_ERRNO(0, try_set(&vcpu, REG_V_CSR(vlenb), &vlenb));
+	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_V_CSR(vlenb), &(u64){ vlenb * 2 }));
+	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(32)) | size, one));
+	EXPECT_ERRNO(EINVAL, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(3)) | KVM_REG_SIZE_U64, one));
+	vm_load(&vm, RAM_BASE, vectors);
+	EXPECT_EQ(0x1234, run_told(&vcpu), "what the guest puts in v3");
+	vcpu_settle(&vcpu);
+	ASSERT_ERRNO(0, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(3)) | size, one));
+	EXPECT_EQ(0x1234, one[0], "v3, element 0");
+	EXPECT_EQ(2, get_reg(&vcpu, REG_V_CSR(vl)), "vl");
+	one[0] = 0x1000;
+	ASSERT_ERRNO(0, try_set(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(3)) | size, one));
+	EXPECT_EQ(0x2000, run_told(&vcpu), "the sum of what user space put in v3");
+	/* vtype and vl that make no sense are a bad vtype, and harm nobody. */
+	vcpu_settle(&vcpu);
+	set_reg(&vcpu, REG_V_CSR(vtype), 0x7fffffffffffffff);
+	set_reg(&vcpu, REG_V_CSR(vl), ~0ull);
+	set_reg(&vcpu, REG_V_CSR(vstart), ~0ull);
+	set_reg(&vcpu, REG_CORE(regs.pc), RAM_BASE);
+	EXPECT_EQ(0x1234, run_told(&vcpu), "what the guest puts in v3");
+}
+
+/* --- statistics of a VM ------------------------------------------------------------------------------ */
+
+TEST(vm_statistics)
+{
+	struct kvm_stats_header head;
+	char id[48] = "";
+	u64 vm_exits, exits;
+	int fd, of_vcpu;
+
+	start();
+	vm_load(&vm, RAM_BASE, loop_csr);
+	for (int i = 0; i < 10; i++)
+		run_told(&vcpu);
+	fd = ioctl(vm.fd, KVM_GET_STATS_FD, NULL);
+	of_vcpu = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
+	ASSERT(fd >= 0 && of_vcpu >= 0, "KVM_GET_STATS_FD: expected descriptors, seen %m");
+	ASSERT_EQ(sizeof(head), pread(fd, &head, sizeof(head), 0), "read of the header");
+	ASSERT_EQ(sizeof(id), pread(fd, id, sizeof(id), head.id_offset), "read of the id");
+	EXPECT(!strncmp(id, "kvm-", 4) && !strchr(id, '/'), "id: expected kvm-PID, seen %s", id);
+	ASSERT_EQ(8, pread(fd, &vm_exits, 8, head.data_offset), "read of the VM's first counter");
+	ASSERT_EQ(8, pread(of_vcpu, &exits, 8, head.data_offset), "read of the vCPU's first counter");
+	EXPECT_EQ(exits, vm_exits, "exits of the VM, those of its one vCPU");
+	EXPECT(exits > 0, "expected exits, seen none");
+}
+
+HARNESS_MAIN
