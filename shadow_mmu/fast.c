@@ -66,9 +66,23 @@ static inline void fast_unlock(struct umbra_fast *f)
 	asm volatile("amoswap.w.rl zero, zero, %0" : "+A"(f->busy) : : "memory");
 }
 
-static inline void fence_va(u64 va)
+static inline void fence_va(struct umbra_switch *sw, u64 va)
 {
 	asm volatile("sfence.vma %0, zero" : : "r"(va) : "memory");
+	umbra_switch_count(sw, SW_COUNT_FENCES);
+}
+
+static inline void fence_all_va(struct umbra_switch *sw)
+{
+	asm volatile("sfence.vma" : : : "memory");
+	umbra_switch_count(sw, SW_COUNT_FENCES);
+}
+
+static inline void set_satp(struct umbra_switch *sw, u64 satp)
+{
+	csr_set_to(satp, satp);
+	umbra_switch_count(sw, SW_COUNT_SATP);
+	fence_all_va(sw);
 }
 
 static inline bool frozen(const struct umbra_fast *f)
@@ -136,8 +150,7 @@ static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 	sw->salt = sw->salt_s;
 	if (sw->envcfg_flip)
 		csr_set_to(0x10a, sw->envcfg_s);
-	csr_set_to(satp, sw->root_priv_s);
-	asm volatile("sfence.vma" : : : "memory");
+	set_satp(sw, sw->root_priv_s);
 	return SW_RESUME;
 }
 
@@ -304,7 +317,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	}
 	if ((entry & V_PTE_V) && (entry & want)) {
 		f->spurious++;
-		fence_va(va);
+		fence_va(sw, va);
 		return SW_RESUME;
 	}
 
@@ -345,7 +358,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	if (!ok)
 		return SW_LEAVE;
 	f->fills++;
-	fence_va(va);
+	fence_va(sw, va);
 	return SW_RESUME;
 }
 
@@ -545,9 +558,9 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 	f->log_nr++;
 	f->fences++;
 	if (rs1)
-		fence_va(va);
+		fence_va(sw, va);
 	else if (umbra_fence_hits(fence, space->satp))
-		asm volatile("sfence.vma" : : : "memory");
+		fence_all_va(sw);
 	done(sw);
 	return SW_RESUME;
 }
@@ -596,8 +609,7 @@ __switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
 	sw->salt_u = space->salt_u;
 	sw->salt = space->salt_s;
 	sw->cpu.satp = satp;
-	csr_set_to(satp, hw);
-	asm volatile("sfence.vma" : : : "memory");
+	set_satp(sw, hw);
 	done(sw);
 	return SW_RESUME;
 }

@@ -49,6 +49,11 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_FAST_FENCE] = "fast_fence",
 	[UMBRA_STAT_FAST_SATP] = "fast_satp",
 	[UMBRA_STAT_FAST_ABORT] = "fast_abort",
+#ifdef UMBRA_COUNT
+	[UMBRA_STAT_SW_TRAPS] = "switcher_traps",
+	[UMBRA_STAT_SW_SATP] = "satp_writes",
+	[UMBRA_STAT_SW_FENCES] = "fences",
+#endif
 };
 
 /* In the kernel the descriptor ends in its name, of this size. */
@@ -126,6 +131,11 @@ static void fill(const struct stats_of *of, struct stats_image *img)
 		strscpy(d->name, stat_names[i], NAME_SIZE);
 		img->data[i] = counter(of, i);
 	}
+#ifdef UMBRA_COUNT
+	for (int i = 0; i < SW_COUNTS; i++)
+		img->data[UMBRA_STAT_SW_TRAPS + i] =
+			READ_ONCE(umbra_switch_counts(vcpu->sw)[i]);
+#endif
 }
 
 static ssize_t stats_read(struct file *file, char __user *buf, size_t len,

@@ -67,6 +67,8 @@ CHECK(abort_va, SW_ABORT_VA);
 CHECK(sip, SW_SIP);
 CHECK(timer_armed, SW_TIMER_ARMED);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
+/* The last member; the counters are in the padding behind it. */
+static_assert(offsetofend(struct umbra_switch, machine) <= SW_SIZE - 8 * SW_COUNTS);
 static_assert(UMBRA_SW_HOT_PAGES * 4096 == FAST_OFFSET);
 static_assert(offsetof(struct umbra_fast, busy) == FAST_BUSY);
 static_assert(offsetof(struct umbra_fast, probing) == FAST_PROBING);

@@ -124,6 +124,20 @@ u64 umbra_sw_fault(struct umbra_switch *sw);
 u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2);
 u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp);
 
+/* SW_COUNTS counters of a module that was built with UMBRA_COUNT. */
+static inline const u64 *umbra_switch_counts(const struct umbra_switch *sw)
+{
+	return (const u64 *)((const char *)sw + SW_SIZE) - SW_COUNTS;
+}
+
+/* The same for fast.c; @slot is SW_COUNT_*. */
+static inline void umbra_switch_count(struct umbra_switch *sw, int slot)
+{
+#ifdef UMBRA_COUNT
+	++*(u64 *)((char *)sw + SW_SIZE + slot);
+#endif
+}
+
 /* switch_asm.S: the way in, the blob, and the stubs in it. */
 void umbra_switch_enter(struct umbra_switch *sw);
 extern const char umbra_sw_start[], umbra_sw_end[];

@@ -43,6 +43,15 @@
 #define XREGS		    1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, \
 			16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 
+/* For measurements only (Kbuild): adds to a counter, clobbers \tmp. */
+	.macro	count slot, tmp, n=1
+#ifdef UMBRA_COUNT
+	ld	\tmp, \slot(t6)
+	addi	\tmp, \tmp, \n
+	sd	\tmp, \slot(t6)
+#endif
+	.endm
+
 	.text
 	.option	push
 	.option	norvc
@@ -105,6 +114,8 @@ umbra_switch_enter:
 	ld	t0, SW_ARRIVE_VA(t6)
 	ld	t1, SW_BASE_VA(t6)
 	ld	t2, SW_ENTRY_SATP(t6)
+	count	SW_COUNT_SATP, t3
+	count	SW_COUNT_FENCES, t3, 3		/* with that of arrive */
 	csrw	stvec, t0
 	csrw	sscratch, t1
 	/* Nothing of another guest's, where the switcher is about to be. */
@@ -216,6 +227,7 @@ umbra_sw_trap:
 	sd	t4, SW_GPR(29)(t6)
 	sd	t3, SW_GPR(28)(t6)
 	sd	t2, SW_GPR(7)(t6)
+	count	SW_COUNT_TRAPS, t5
 	csrr	t5, scause
 	addi	t4, t5, -3
 	bnez	t4, sw_not_breakpoint
@@ -281,6 +293,8 @@ sw_ecall:
 	csrw	SENVCFG, t4
 1:	csrw	satp, t2
 	sfence.vma
+	count	SW_COUNT_SATP, t4
+	count	SW_COUNT_FENCES, t4
 	j	sw_resume
 
 /*
@@ -321,6 +335,8 @@ sw_leave:
 	ld	sp, SW_HOST_SP(t6)
 	ld	t0, SW_HOST_RETURN(t6)
 	ld	t1, SW_HOST_SATP(t6)
+	count	SW_COUNT_SATP, t2
+	count	SW_COUNT_FENCES, t2, 2		/* with that of return */
 	csrw	stvec, t0
 	csrw	satp, t1
 	sfence.vma
@@ -622,6 +638,8 @@ sw_sum_change:
 	csrw	satp, t2
 	sfence.vma
 	sd	t4, SW_SC_SLOT(t6)
+	count	SW_COUNT_SATP, t4
+	count	SW_COUNT_FENCES, t4
 	lui	t4, 1 << (SUM_BIT - 12)
 	ld	t2, SW_SSTATUS(t6)
 	xor	t2, t2, t4
@@ -649,6 +667,8 @@ umbra_sw_sret:
 	csrw	SENVCFG, t4
 1:	csrw	satp, t2
 	sfence.vma
+	count	SW_COUNT_SATP, t4
+	count	SW_COUNT_FENCES, t4
 	j	sw_sret_tail
 
 sw_sret_s:
@@ -695,6 +715,8 @@ umbra_sw_mret:
 2:	sd	t4, SW_PRIV(t6)
 	csrw	satp, t2
 	sfence.vma
+	count	SW_COUNT_SATP, t4
+	count	SW_COUNT_FENCES, t4
 	ld	t4, SW_HAS_SENVCFG(t6)
 	beqz	t4, 3f
 	csrw	SENVCFG, t5

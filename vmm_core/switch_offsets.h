@@ -75,6 +75,12 @@
 #define FAST_HOLDING		8
 #define FAST_ABORTS		16
 
+/* With UMBRA_COUNT: counters at the end of the area. */
+#define SW_COUNT_TRAPS		(-24)	/* traps from the guest, all */
+#define SW_COUNT_SATP		(-16)	/* writes of the hardware's satp */
+#define SW_COUNT_FENCES		(-8)	/* sfence.vma executed */
+#define SW_COUNTS		3
+
 /* struct umbra_hot, one entry of the hot table */
 #define HOT_TAG			0
 #define HOT_FIRST		8

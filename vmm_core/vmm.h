@@ -106,6 +106,12 @@ enum umbra_stat {
 	UMBRA_STAT_FAST_FENCE,
 	UMBRA_STAT_FAST_SATP,
 	UMBRA_STAT_FAST_ABORT,
+#ifdef UMBRA_COUNT
+	/* By the switcher, in the order of umbra_switch_counts(). */
+	UMBRA_STAT_SW_TRAPS,
+	UMBRA_STAT_SW_SATP,
+	UMBRA_STAT_SW_FENCES,
+#endif
 	UMBRA_STAT_NR
 };
 
