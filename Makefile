@@ -49,7 +49,7 @@ install: module launcher
 	install -D -m 644 uapi/umbra.h $(DESTDIR)$(PREFIX)/include/umbra.h
 
 clean:
-	rm -rf build/trixie build/forky build/selftests build/log
+	rm -rf build/trixie build/trixie.* build/forky build/forky.* build/selftests build/log
 	-@[ -z "$(KDIR)" ] || $(KBUILD) clean
 	-@[ ! -e user/Makefile ] || $(MAKE) -s -C user clean
 	-@[ ! -e selftests/unit/Makefile ] || $(MAKE) -s -C selftests/unit clean
@@ -75,7 +75,9 @@ check-unit:
 	@$(LAB)/run-suites --unit
 
 bench:
-	@echo 'make bench: there are no benchmarks yet.' >&2; exit 1
+	@$(LAB)/bench $(if $(BENCH),$(or $(bench-$(BENCH)),$(error BENCH is board or nothing)))
+
+bench-board := --board
 
 # Each half may be run alone; both always run, so that one does not hide the other.
 lint:
@@ -100,7 +102,8 @@ help:
 	@echo '  make check        all tests but the long ones; make check-long: all of them'
 	@echo '  make check-unit   the native unit tests alone'
 	@echo '  make lint         checkpatch --strict, sparse, W=1'
-	@echo '  make bench        the tables of measurements'
+	@echo '  make bench        a table of measurements: natively and under Umbra, in instructions'
+	@echo '                    (BENCH=board: on a board-like CPU)'
 	@echo '  make lab-setup    only fetch what the lab needs'
 	@echo '  make lab-build    only build for the lab (HOST=trixie|forky: for one)'
 	@echo

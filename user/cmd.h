@@ -8,5 +8,6 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 
 #endif /* UMBRA_USER_CMD_H */

@@ -31,6 +31,7 @@ static const struct command {
 } commands[] = {
 	{ "run",	cmd_run,	"run a guest" },
 	{ "check",	cmd_check,	"say whether this host can run guests, and why not" },
+	{ "stats",	cmd_stats,	"show the counters of a running guest" },
 	{ "help",	cmd_help,	"show this text; `umbra help run`: all of run's options" },
 	{ "version",	cmd_version,	"show the version" },
 };

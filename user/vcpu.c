@@ -598,6 +598,7 @@ int vcpu_create(struct vcpu *v, struct vm *vm, unsigned int id,
 	memset(v, 0, sizeof(*v));
 	v->vm = vm;
 	v->id = id;
+	v->stats_fd = -1;
 	v->fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (v->fd < 0)
 		return fail(STATUS_UNAVAILABLE, "the module makes no vCPU %u: %s; %s",
@@ -612,6 +613,7 @@ int vcpu_create(struct vcpu *v, struct vm *vm, unsigned int id,
 			    id, strerror(errno));
 	v->run = run;
 	v->run_size = run_size;
+	v->stats_fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL);
 	return 0;
 }
 
@@ -620,6 +622,9 @@ void vcpu_destroy(struct vcpu *v)
 	if (v->run)
 		munmap(v->run, v->run_size);
 	v->run = NULL;
+	if (v->stats_fd >= 0)
+		close(v->stats_fd);
+	v->stats_fd = -1;
 	if (v->fd >= 0)
 		close(v->fd);
 	v->fd = -1;

@@ -20,6 +20,7 @@ struct vcpu {
 	struct vm *vm;
 	unsigned int id;		/* = hart id */
 	int fd;				/* -1: not made */
+	int stats_fd;			/* open for `umbra stats`, too; -1 */
 	struct kvm_run *run;		/* NULL: not mapped */
 	size_t run_size;
 	bool started;			/* thread is to be joined */

@@ -254,9 +254,9 @@ class Board:
             if n not in self._debian:
                 self._debian.append(n)
 
-    def umbra(self, args=""):
+    def umbra(self, args="", out=None):
         """umbra.ko and the launcher, as selftests/lab/build made them."""
-        out = os.path.join(TREE, "build", self.host)
+        out = out or os.path.join(TREE, "build", self.host)
         ko = os.path.join(out, "umbra.ko")
         if not os.path.exists(ko):
             raise LabError("%s is not built; run: make lab-build" % ko)
@@ -264,8 +264,9 @@ class Board:
         self.cpio.file("lib/umbra.ko", ko)
         self.modules.append("/lib/umbra.ko " + args)
         self.rmmod = True
-        if os.path.exists(os.path.join(out, "user", "umbra")):
-            self.cpio.file("bin/umbra", os.path.join(out, "user", "umbra"))
+        for program in ("umbra", "umbra-bench"):
+            if os.path.exists(os.path.join(out, "user", program)):
+                self.cpio.file("bin/" + program, os.path.join(out, "user", program))
         self.cpio.file("bin/guest", os.path.join(LAB, "initramfs", "guest"))
 
     def packages(self, name):
