@@ -573,7 +573,8 @@ static void fuzz(unsigned int threads)
 	}
 	printf("# %u cases, %u killed\n", cases, killed);
 	EXPECT(cases > 3, "expected more than 3 cases, seen %u", cases);
-	EXPECT(left <= refs, "references on the module: expected %ld as before, seen %ld", refs, left);
+	EXPECT(left <= refs, "references on the module: expected %ld as before, seen %ld",
+	       refs, left);
 }
 
 TEST_TIMEOUT(sequences, 60 + SECONDS)

@@ -21,7 +21,7 @@ static void start(void)
 	vcpu_new(&vcpu, &vm, 0);
 }
 
-/* --- memory -------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 TEST(region2)
 {
@@ -59,7 +59,8 @@ TEST_TIMEOUT(many_slots, 120)
 	}
 	for (unsigned int i = 97; i < N; i += 97) {
 		EXPECT_ERRNO(EEXIST, set_slot(vm.fd, N, 0, RAM_BASE + 2 * i * PAGE, PAGE, p));
-		EXPECT_ERRNO(EEXIST, set_slot(vm.fd, N, 0, RAM_BASE + (2 * i - 1) * PAGE, 3 * PAGE, p));
+		EXPECT_ERRNO(EEXIST, set_slot(vm.fd, N, 0, RAM_BASE + (2 * i - 1) * PAGE,
+					      3 * PAGE, p));
 		EXPECT_ERRNO(0, set_slot(vm.fd, N, 0, RAM_BASE + (2 * i + 1) * PAGE, PAGE,
 					 p + (2 * i + 1) * PAGE));
 		EXPECT_ERRNO(0, set_slot(vm.fd, N, 0, 0, 0, NULL));
@@ -159,7 +160,7 @@ TEST(manual_dirty_log)
 	EXPECT_EQ(0, get_log(), "read again");
 }
 
-/* --- a debugger ------------------------------------------------------------------------------ */
+/* --- a debugger ---------------------------------------------------------------------- */
 
 static void set_debug(u32 control)
 {
@@ -246,7 +247,7 @@ TEST(debug_breakpoint_over_site)
 		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
 }
 
-/* --- SBI: steal time, suspend, counters -------------------------------------------------------- */
+/* --- SBI: steal time, suspend, counters ---------------------------------------------- */
 
 #define REG_STA(n)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_STATE | \
 			 KVM_REG_RISCV_SBI_STA | (n))
@@ -356,7 +357,8 @@ TEST(counters)
 	start();
 	vm_load(&vm, RAM_BASE, call);
 	nr = sbi(PMU, 0, 0, 0, 0, 0, 0).value;
-	ASSERT(nr > 20 && nr <= 64, "counters: expected 21 to 64, seen %llu", (unsigned long long)nr);
+	ASSERT(nr > 20 && nr <= 64, "counters: expected 21 to 64, seen %llu",
+	       (unsigned long long)nr);
 	for (u64 i = 0; i < nr; i++) {
 		struct result r = sbi(PMU, 1, i, 0, 0, 0, 0);
 
@@ -413,7 +415,7 @@ TEST(counters)
 	       (unsigned long long)*vm_word(&vm, RAM_BASE + 32 * PAGE + 8));
 }
 
-/* --- vector registers ------------------------------------------------------------------------------ */
+/* --- vector registers ---------------------------------------------------------------- */
 
 #define REG_V(n)	(KVM_REG_RISCV | KVM_REG_RISCV_VECTOR | (n))
 #define REG_V_CSR(name)	(REG_V(KVM_REG_RISCV_VECTOR_CSR_REG(name)) | KVM_REG_SIZE_U64)
@@ -447,7 +449,8 @@ TEST(vector_registers)
 	EXPECT_ERRNO(0, try_set(&vcpu, REG_V_CSR(vlenb), &vlenb));
 	EXPECT_ERRNO(EINVAL, try_set(&vcpu, REG_V_CSR(vlenb), &(u64){ vlenb * 2 }));
 	EXPECT_ERRNO(ENOENT, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(32)) | size, one));
-	EXPECT_ERRNO(EINVAL, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(3)) | KVM_REG_SIZE_U64, one));
+	EXPECT_ERRNO(EINVAL, try_get(&vcpu, REG_V(KVM_REG_RISCV_VECTOR_REG(3)) |
+				     KVM_REG_SIZE_U64, one));
 	vm_load(&vm, RAM_BASE, vectors);
 	EXPECT_EQ(0x1234, run_told(&vcpu), "what the guest puts in v3");
 	vcpu_settle(&vcpu);
@@ -466,7 +469,7 @@ TEST(vector_registers)
 	EXPECT_EQ(0x1234, run_told(&vcpu), "what the guest puts in v3");
 }
 
-/* --- statistics of a VM ------------------------------------------------------------------------------ */
+/* --- statistics of a VM -------------------------------------------------------------- */
 
 TEST(vm_statistics)
 {
