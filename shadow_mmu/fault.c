@@ -643,7 +643,8 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	perm &= pmp_perm;
 	if (!writable)
 		perm &= ~V_PTE_W;
-	if (perm & V_PTE_W)
+	/* Where it is known as writable, fast.c may make it so later. */
+	if ((perm & V_PTE_W) || (writable && !slot->dirty))
 		SetPageDirty(page);
 	if (write)
 		umbra_mark_dirty(vm, gfn);

@@ -125,26 +125,29 @@ static void free_array(struct rcu_head *rcu)
 }
 
 /*
- * Publish, and wait until nobody uses the old set or what it mapped.  A slot
- * that only comes takes nothing away: nobody has to wait, but now and then, so
- * that old arrays do not pile up.
+ * Publish, and wait until nobody uses the old set or what @was, which changes
+ * or goes, mapped.  A slot that only comes takes nothing away (@was is NULL):
+ * nobody has to wait, but now and then, so that old arrays do not pile up.
  */
 static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
-		    struct umbra_memslots *new, bool added)
+		    struct umbra_memslots *new, const struct umbra_memslot *was)
 {
+	u64 last;
+
 	rcu_assign_pointer(vm->slots, new);
-	if (added && new->nr % SLOTS_PER_WAIT) {
+	if (!was && new->nr % SLOTS_PER_WAIT) {
 		if (old)
 			call_srcu(&vm->slots_srcu, &old->rcu, free_array);
 		return;
 	}
 	synchronize_srcu_expedited(&vm->slots_srcu);
 	kvfree(old);
-	if (added)
+	if (!was)
 		return;
+	last = was->gfn + was->npages - 1;
 	umbra_mmu_freeze(vm);
-	umbra_sites_invalidate(vm, 0, ~0ULL);
-	umbra_known_clear(vm, 0, ~0ULL);
+	umbra_sites_invalidate(vm, was->gfn, last);
+	umbra_known_clear(vm, was->gfn, last);
 	umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
 	umbra_mmu_thaw(vm);
 }
@@ -204,7 +207,7 @@ static int replace(struct umbra_vm *vm, struct umbra_memslots *old,
 	if (!slot)
 		xa_erase(&vm->slots_by_id, id);
 	umbra_vm_slot_hva(vm, was, slot);
-	publish(vm, old, new, !was);
+	publish(vm, old, new, was);
 	free_slot(was, slot);
 	return 0;
 }
