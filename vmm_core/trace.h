@@ -48,8 +48,10 @@ TRACE_EVENT(umbra_entry,
 		__entry->pc = pc;
 		__entry->priv = priv;
 	),
-	TP_printk("vcpu %u pc 0x%lx v%c", __entry->vcpu, __entry->pc,
-		  "US?M"[__entry->priv & 3])
+	/* A form that perf and trace-cmd understand, too. */
+	TP_printk("vcpu %u pc 0x%lx v%s", __entry->vcpu, __entry->pc,
+		  __print_symbolic(__entry->priv, { 0, "U" }, { 1, "S" },
+				   { 3, "M" }))
 );
 
 TRACE_EVENT(umbra_exit,
