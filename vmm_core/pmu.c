@@ -34,7 +34,7 @@ static_assert(MAX_HW + SBI_PMU_FW_MAX <= MAX_COUNTERS);
 
 /* counter_get_info: CSR number, width - 1, type. */
 #define INFO_WIDTH	(63UL << 12)
-#define INFO_FIRMWARE	(1UL << 63)
+#define INFO_FIRMWARE	BIT(63)
 
 /* Where a snapshot has its values. */
 #define SNAP_SIZE	4096
@@ -367,7 +367,8 @@ static void start(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 		if (flags & SBI_PMU_START_FLAG_SET_INIT_VALUE)
 			set_value(pmc, val);
 		else if ((flags & SBI_PMU_START_FLAG_INIT_SNAPSHOT) &&
-			 !umbra_gpa_read(vcpu->vm, pmu->snapshot + SNAP_VALUE(i), &val, sizeof(val)))
+			 !umbra_gpa_read(vcpu->vm, pmu->snapshot + SNAP_VALUE(i), &val,
+					 sizeof(val)))
 			set_value(pmc, val);
 		clear_bit(pmc->idx, &pmu->overflows);
 		if (!is_firmware(pmc))
@@ -534,7 +535,7 @@ bool umbra_pmu_read(struct umbra_vcpu *vcpu, u16 csr, u64 *val)
 	return true;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------ */
 
 int umbra_pmu_create(struct umbra_vcpu *vcpu)
 {

@@ -50,7 +50,7 @@ void umbra_sta_update(struct umbra_vcpu *vcpu)
 	umbra_gpa_write(vcpu->vm, gpa + STA_SEQUENCE, &seq, sizeof(seq));
 	smp_wmb();	/* odd, the time, even: the guest's reader relies on it */
 	umbra_gpa_write(vcpu->vm, gpa + STA_STEAL, &steal, sizeof(steal));
-	smp_wmb();
+	smp_wmb();	/* the same */
 	seq++;
 	umbra_gpa_write(vcpu->vm, gpa + STA_SEQUENCE, &seq, sizeof(seq));
 }

@@ -135,9 +135,11 @@ TEST(ioeventfd_stores)
 	EXPECT_EQ(2, count(e[2]), "signals of any length");
 	EXPECT_EQ(1, count(e[3]), "signals of a double word that matches");
 	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
-	EXPECT(is_mmio(&vcpu, DEV, 8, true), "expected a store of 8 bytes, seen %s", exit_text(&vcpu, 0));
+	EXPECT(is_mmio(&vcpu, DEV, 8, true), "expected a store of 8 bytes, seen %s",
+	       exit_text(&vcpu, 0));
 	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
-	EXPECT(is_mmio(&vcpu, DEV + 8, 1, true), "expected a store of a byte, seen %s", exit_text(&vcpu, 0));
+	EXPECT(is_mmio(&vcpu, DEV + 8, 1, true), "expected a store of a byte, seen %s",
+	       exit_text(&vcpu, 0));
 	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
 	EXPECT(is_mmio(&vcpu, DEV, 4, false), "expected a load, seen %s", exit_text(&vcpu, 0));
 	for (int i = 0; i < 4; i++)
@@ -194,7 +196,8 @@ TEST(ioeventfd_while_running)
 		EXPECT_EQ(0, count(e), "signals after the removal");
 	}
 	EXPECT(signals > 0, "expected signals, seen none");
-	EXPECT(wait_progress(vm_word(&vm, RAM_BASE + size - 8), 10, 5000), "the guest stands still");
+	EXPECT(wait_progress(vm_word(&vm, RAM_BASE + size - 8), 10, 5000),
+	       "the guest stands still");
 	__atomic_store_n(&stop_hammer, true, __ATOMIC_RELEASE);
 	while (pthread_tryjoin_np(thread, NULL) == EBUSY) {
 		pthread_kill(thread, SIGUSR1);
@@ -202,7 +205,7 @@ TEST(ioeventfd_while_running)
 	}
 }
 
-/* --- coalesced MMIO ---------------------------------------------------------------------------- */
+/* --- coalesced MMIO -------------------------------------------------------------------- */
 
 static int zone(unsigned long cmd, u64 addr, u32 size, u32 pio)
 {
@@ -304,7 +307,8 @@ TEST(coalesced_ring)
 	ring->first = 0;
 	ASSERT_ERRNO(0, zone(REMOVE_ZONE, DEV + 4, 4, 0));
 	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
-	EXPECT(is_mmio(&vcpu, DEV, 4, true), "no zone: expected an exit, seen %s", exit_text(&vcpu, 0));
+	EXPECT(is_mmio(&vcpu, DEV, 4, true), "no zone: expected an exit, seen %s",
+	       exit_text(&vcpu, 0));
 	EXPECT_EQ(0, ring->last, "entries without a zone");
 }
 
@@ -329,7 +333,7 @@ TEST(coalesced_shared)
 	EXPECT_EQ(9, other->first, "the ring of a VM that is gone");
 }
 
-/* --- irqfd ---------------------------------------------------------------------------------------- */
+/* --- irqfd ----------------------------------------------------------------------------- */
 
 static void set_attr(int fd, u32 group, u64 attr, u64 val)
 {
@@ -437,7 +441,8 @@ static void expect_quiet(const char *when)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 	ret = vcpu_run(&vcpu);
-	EXPECT(ret == -EINTR, "%s: expected a guest that sleeps, seen %s", when, exit_text(&vcpu, ret));
+	EXPECT(ret == -EINTR, "%s: expected a guest that sleeps, seen %s", when,
+	       exit_text(&vcpu, ret));
 }
 
 TEST(irqfd_interrupts)
@@ -547,7 +552,7 @@ TEST(irqfd_races)
 	pthread_join(thread, NULL);
 }
 
-/* --- routing ------------------------------------------------------------------------------------------ */
+/* --- routing --------------------------------------------------------------------------- */
 
 struct table {
 	struct kvm_irq_routing head;

@@ -51,7 +51,8 @@ static u64 odd(void)
 {
 	static const u64 list[] = {
 		0, 1, 2, 3, 4, 7, 8, 63, 64, 255, 1023, 1024, 4095, 4096, 32766, 32767, 65535,
-		0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 56, 1ull << 63, ~0ull, -4096ull,
+		0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 56, 1ull << 63, ~0ull,
+		-4096ull,
 	};
 
 	return chance(80) ? list[below(ARRAY_SIZE(list))] : noise();
@@ -110,7 +111,7 @@ static u64 gpa(void)
 	return chance(85) ? list[below(ARRAY_SIZE(list))] : odd();
 }
 
-/* --- operations ------------------------------------------------------------------------------------ */
+/* --- operations ------------------------------------------------------------------------ */
 
 static void op_vm(void)
 {
@@ -145,7 +146,8 @@ static void op_good_slot(void)
 static void op_dirty(void)
 {
 	static u64 bits[64];
-	struct kvm_dirty_log log = { .slot = chance(90) ? below(4) : odd(), .dirty_bitmap = pointer(bits) };
+	struct kvm_dirty_log log = { .slot = chance(90) ? below(4) : odd(),
+		.dirty_bitmap = pointer(bits) };
 	struct kvm_clear_dirty_log clear = {
 		.slot = log.slot, .first_page = chance(80) ? below(2) * 64 : odd(),
 		.num_pages = chance(80) ? 64 : odd(), .dirty_bitmap = pointer(bits),
@@ -159,14 +161,16 @@ static void op_dirty(void)
 
 static void op_cap(void)
 {
-	static const u32 caps[] = { KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, UMBRA_CAP_M_MODE, KVM_CAP_HALT_POLL };
+	static const u32 caps[] = { KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, UMBRA_CAP_M_MODE,
+		KVM_CAP_HALT_POLL };
 	struct kvm_enable_cap cap = {
 		.cap = chance(90) ? caps[below(ARRAY_SIZE(caps))] : odd(),
 		.args[0] = chance(90) ? 1 : odd(), .flags = chance(95) ? 0 : odd(),
 	};
 
 	if (chance(30))
-		ioctl(chance(50) ? dev : any(VM), KVM_CHECK_EXTENSION, chance(80) ? below(260) : odd());
+		ioctl(chance(50) ? dev : any(VM), KVM_CHECK_EXTENSION,
+		      chance(80) ? below(260) : odd());
 	else if (chance(30))
 		ioctl(any(VM), KVM_ENABLE_CAP, pointer(&cap));
 }
@@ -192,7 +196,8 @@ static void op_map(void)
 
 	if (fds[i].kind != VCPU)
 		return;
-	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, chance(90) ? MAP_SHARED : MAP_PRIVATE, fds[i].fd,
+	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, chance(90) ? MAP_SHARED : MAP_PRIVATE,
+		 fds[i].fd,
 		 chance(90) ? 0 : below(4) * PAGE);
 	/* Never unmapped: other threads may stand on it; the process ends soon. */
 	if (p != MAP_FAILED && ioctl(fds[i].fd, KVM_GET_MP_STATE, p) == 0)
@@ -219,7 +224,9 @@ static void op_reg(void)
 {
 	u64 val[64] = { chance(50) ? gpa() : odd(), noise() };
 	struct kvm_one_reg reg = { .id = reg_id(), .addr = (u64)pointer(val) };
-	struct { struct kvm_reg_list head; u64 reg[300]; } list = { .head.n = chance(80) ? 300 : below(300) };
+	struct { struct kvm_reg_list head; u64 reg[300]; } list = {
+		.head.n = chance(80) ? 300 : below(300),
+	};
 
 	if (chance(5))
 		ioctl(any(VCPU), KVM_GET_REG_LIST, pointer(&list));
@@ -238,8 +245,10 @@ static void op_good_pc(void)
 
 static void op_vcpu_state(void)
 {
-	struct kvm_mp_state mp = { chance(80) ? (chance(70) ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_STOPPED) : odd() };
-	struct kvm_interrupt irq = { chance(80) ? (chance(50) ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET) : odd() };
+	u32 state = chance(70) ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_STOPPED;
+	u32 level = chance(50) ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET;
+	struct kvm_mp_state mp = { chance(80) ? state : odd() };
+	struct kvm_interrupt irq = { chance(80) ? level : odd() };
 	struct kvm_guest_debug debug = { .control = chance(70) ? below(4) : odd() };
 	struct { struct kvm_signal_mask head; u64 set; } mask = {
 		.head.len = chance(80) ? 8 : odd(), .set = chance(80) ? 0 : noise(),
@@ -274,10 +283,12 @@ static void op_events(void)
 		.flags = chance(80) ? below(8) : odd(), .datamatch = odd(),
 	};
 	struct kvm_irqfd irq = {
-		.fd = any(EVENT), .gsi = chance(80) ? below(100) : odd(), .flags = chance(90) ? below(2) : odd(),
+		.fd = any(EVENT), .gsi = chance(80) ? below(100) : odd(),
+		.flags = chance(90) ? below(2) : odd(),
 	};
 	struct kvm_coalesced_mmio_zone zone = {
-		.addr = gpa(), .size = chance(80) ? below(4096) : odd(), .pio = chance(90) ? 0 : odd(),
+		.addr = gpa(), .size = chance(80) ? below(4096) : odd(),
+		.pio = chance(90) ? 0 : odd(),
 	};
 	struct { struct kvm_irq_routing head; struct kvm_irq_routing_entry e[3]; } table = {
 		.head.nr = chance(80) ? below(4) : odd(), .head.flags = chance(95) ? 0 : odd(),
@@ -287,7 +298,8 @@ static void op_events(void)
 
 	for (int i = 0; i < 3; i++)
 		table.e[i] = (struct kvm_irq_routing_entry) {
-			.gsi = chance(90) ? below(100) : odd(), .type = chance(90) ? KVM_IRQ_ROUTING_IRQCHIP : odd(),
+			.gsi = chance(90) ? below(100) : odd(),
+			.type = chance(90) ? KVM_IRQ_ROUTING_IRQCHIP : odd(),
 			.u.irqchip.pin = chance(90) ? below(100) : odd(),
 		};
 	switch (below(8)) {
@@ -301,7 +313,8 @@ static void op_events(void)
 		ioctl(any(VM), KVM_IRQFD, pointer(&irq));
 		break;
 	case 3:
-		ioctl(any(VM), chance(70) ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO,
+		ioctl(any(VM), chance(70) ?
+		      KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO,
 		      pointer(&zone));
 		break;
 	case 4:
@@ -319,7 +332,8 @@ static void op_events(void)
 static void op_device(void)
 {
 	struct kvm_create_device cd = {
-		.type = UMBRA_DEV_TYPE_BASE + (chance(90) ? below(6) : odd()), .flags = chance(95) ? 0 : odd(),
+		.type = UMBRA_DEV_TYPE_BASE + (chance(90) ? below(6) : odd()),
+		.flags = chance(95) ? 0 : odd(),
 	};
 	u64 val = chance(80) ? gpa() : below(100);
 	struct kvm_device_attr attr = {
@@ -339,7 +353,8 @@ static void op_device(void)
 	case 2:
 		if (attr.group == UMBRA_DEV_GRP_CTRL && chance(90))
 			attr.addr = 0;
-		ioctl(any(DEVICE), chance(70) ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR, pointer(&attr));
+		ioctl(any(DEVICE), chance(70) ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR,
+		      pointer(&attr));
 		break;
 	case 3:
 		if (write(any(DEVICE), &c, 1) < 0)
@@ -403,11 +418,16 @@ static void op_memory(void)
 static void op_code(void)
 {
 	static const u32 words[] = {
-		0x00000073 /* ecall */, 0x00100073, 0x10500073, 0x10200073, 0x12000073, 0x14102573, 0x14002573,
-		0x18051073 /* csrw satp, a0 */, 0x10051073, 0x10551073, 0x10451073, 0x14451073, 0x0000100f,
-		0x00053503 /* ld a0, 0(a0) */, 0x00b53023, 0x1005352f, 0x18b5352f, 0x0005a583, 0x00008067,
-		0x0000006f, 0xffdff06f, 0x00150513, 0xc0102573, 0xc0002573, 0x00051537, 0x80000537, 0x20000537,
-		0x0c000537, 0x04200893 /* li a7, .. */, 0x01000893, 0x9002, 0x8082, 0x02a00057, 0x0d0572d7,
+		0x00000073 /* ecall */, 0x00100073, 0x10500073, 0x10200073, 0x12000073,
+		0x14102573, 0x14002573,
+		0x18051073 /* csrw satp, a0 */, 0x10051073, 0x10551073, 0x10451073, 0x14451073,
+		0x0000100f,
+		0x00053503 /* ld a0, 0(a0) */, 0x00b53023, 0x1005352f, 0x18b5352f, 0x0005a583,
+		0x00008067,
+		0x0000006f, 0xffdff06f, 0x00150513, 0xc0102573, 0xc0002573, 0x00051537,
+		0x80000537, 0x20000537,
+		0x0c000537, 0x04200893 /* li a7, .. */, 0x01000893, 0x9002, 0x8082, 0x02a00057,
+		0x0d0572d7,
 	};
 	u32 code[32];
 	int p[2];
@@ -434,7 +454,8 @@ static void op_noise(void)
 		return;
 	for (unsigned int i = 0; i < 64; i++)
 		((u64 *)buf)[i] = odd();
-	ioctl(any(below(STATS + 1)), _IOC(below(4), type, nr, chance(80) ? below(256) : below(1 << 14)),
+	ioctl(any(below(STATS + 1)), _IOC(below(4), type, nr,
+					  chance(80) ? below(256) : below(1 << 14)),
 	      chance(90) ? (u64)buf : odd());
 }
 
@@ -458,7 +479,8 @@ static void op_fork(void)
 }
 
 static const struct { void (*fn)(void); unsigned int weight; } ops[] = {
-	{ op_vm, 4 }, { op_vcpu, 8 }, { op_slot, 8 }, { op_good_slot, 6 }, { op_dirty, 6 }, { op_cap, 3 },
+	{ op_vm, 4 }, { op_vcpu, 8 }, { op_slot, 8 }, { op_good_slot, 6 }, { op_dirty, 6 },
+	{ op_cap, 3 },
 	{ op_run, 30 }, { op_map, 6 }, { op_reg, 20 }, { op_good_pc, 10 }, { op_vcpu_state, 10 },
 	{ op_events, 12 }, { op_device, 12 }, { op_stats, 2 }, { op_close, 3 }, { op_memory, 8 },
 	{ op_code, 10 }, { op_noise, 6 }, { op_fork, 1 },
@@ -484,7 +506,7 @@ static void random_op(void)
 	}
 }
 
-/* --- a case ---------------------------------------------------------------------------------------- */
+/* --- a case ---------------------------------------------------------------------------- */
 
 static void *worker(void *arg)
 {
