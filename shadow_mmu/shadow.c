@@ -373,20 +373,21 @@ struct shadow_page *shadow_root_now(struct umbra_vcpu *vcpu)
 	return space && space->hw[view] ? vcpu->mmu.pages[space->root[view]] : NULL;
 }
 
-void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
+/* Clear every entry; mmu.lock is held. */
+static void page_empty(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 {
 	unsigned int idx;
 
-	umbra_mmu_lock(&vcpu->mmu);
-	for (int view = 0; view < UMBRA_VIEWS; view++) {
-		struct shadow_page *sp = space->hw[view] ?
-			vcpu->mmu.pages[space->root[view]] : NULL;
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+		shadow_entry_clear(vcpu, sp, idx);
+}
 
-		if (!sp)
-			continue;
-		for_each_set_bit(idx, (unsigned long *)sp->used, 512)
-			shadow_entry_clear(vcpu, sp, idx);
-	}
+void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	umbra_mmu_lock(&vcpu->mmu);
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view])
+			page_empty(vcpu, vcpu->mmu.pages[space->root[view]]);
 	umbra_mmu_unlock(&vcpu->mmu);
 	space->flips = vcpu->mmu.fast->flips;
 }
@@ -533,14 +534,12 @@ static struct shadow_page *root_get(struct umbra_vcpu *vcpu, u64 satp, u8 view)
 		.level = umbra_host.levels - 1,
 	};
 	struct shadow_page *sp = shadow_page_get(vcpu, &role);
-	unsigned int idx;
 
 	if (!sp)
 		return NULL;
 	/* It may have been a root before, and missed fences since. */
 	umbra_mmu_lock(mmu);
-	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
-		shadow_entry_clear(vcpu, sp, idx);
+	page_empty(vcpu, sp);
 	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]);
 	umbra_mmu_unlock(mmu);
 	return sp;
@@ -707,7 +706,6 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 	fast->reflect = !vcpu->m || !(~vcpu->m->medeleg & PAGE_FAULTS);
 	sw->salt_s = space->salt_s;
 	sw->salt_u = space->salt_u;
-	sw->salt_m = salt_bits(SALT_MACHINE);
 	sw->entry_satp = shadow_make_satp(shadow_root_now(vcpu)->spt);
 	switch (vcpu->cpu->priv) {
 	case UMBRA_PRIV_U:
@@ -998,6 +996,7 @@ int umbra_mmu_create(struct umbra_vcpu *vcpu)
 	mmu->sw_slot = SW_FIRST_SLOT;
 	mmu->fast->levels = umbra_host.levels;
 	mmu->fast->now = UMBRA_NO_SPACE;
+	vcpu->sw->salt_m = salt_bits(SALT_MACHINE);
 	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
 		mmu->fast->spaces[i].satp = SPACE_FREE;
 	mmu->pages = kvcalloc(UMBRA_SHADOW_MAX, sizeof(*mmu->pages),

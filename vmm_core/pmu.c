@@ -255,7 +255,7 @@ void umbra_pmu_firmware_event(struct umbra_vcpu *vcpu, unsigned int code)
 /* --- calls -------------------------------------------------------------------------------- */
 
 /* A set of counters: all must exist (11.5 and on). */
-static bool valid_set(struct umbra_pmu *pmu, u64 base, u64 mask)
+static bool valid_set(const struct umbra_pmu *pmu, u64 base, u64 mask)
 {
 	return mask && base < pmu->nr && __fls(mask) < pmu->nr - base;
 }
@@ -339,20 +339,25 @@ static void config_matching(struct umbra_pmu *pmu, const u64 *a, struct sbi_ret 
 	ret->value = pmc->idx;
 }
 
+/* What start and stop check first: the set of counters, and the snapshot if asked. */
+static long check_set(const struct umbra_pmu *pmu, u64 base, u64 mask, bool snapshot)
+{
+	if (!valid_set(pmu, base, mask))
+		return SBI_ERR_INVALID_PARAM;
+	if (snapshot && pmu->snapshot == UMBRA_NO_GPA)
+		return SBI_ERR_NO_SHMEM;
+	return 0;
+}
+
 static void start(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 {
 	struct umbra_pmu *pmu = vcpu->pmu;
 	u64 base = a[0], mask = a[1], flags = a[2];
 	int i;
 
-	if (!valid_set(pmu, base, mask)) {
-		ret->error = SBI_ERR_INVALID_PARAM;
+	ret->error = check_set(pmu, base, mask, flags & SBI_PMU_START_FLAG_INIT_SNAPSHOT);
+	if (ret->error)
 		return;
-	}
-	if ((flags & SBI_PMU_START_FLAG_INIT_SNAPSHOT) && pmu->snapshot == UMBRA_NO_GPA) {
-		ret->error = SBI_ERR_NO_SHMEM;
-		return;
-	}
 	for_each_set_bit(i, (unsigned long *)&mask, MAX_COUNTERS) {
 		struct pmc *pmc = &pmu->pmc[base + i];
 		u64 val = a[3];
@@ -410,14 +415,9 @@ static void stop(struct umbra_vcpu *vcpu, const u64 *a, struct sbi_ret *ret)
 	u64 base = a[0], mask = a[1], flags = a[2];
 	int i;
 
-	if (!valid_set(pmu, base, mask)) {
-		ret->error = SBI_ERR_INVALID_PARAM;
+	ret->error = check_set(pmu, base, mask, flags & SBI_PMU_STOP_FLAG_TAKE_SNAPSHOT);
+	if (ret->error)
 		return;
-	}
-	if ((flags & SBI_PMU_STOP_FLAG_TAKE_SNAPSHOT) && pmu->snapshot == UMBRA_NO_GPA) {
-		ret->error = SBI_ERR_NO_SHMEM;
-		return;
-	}
 	for_each_set_bit(i, (unsigned long *)&mask, MAX_COUNTERS) {
 		struct pmc *pmc = &pmu->pmc[base + i];
 

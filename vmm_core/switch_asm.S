@@ -685,6 +685,7 @@ sw_sret_tail:
 	ori	t3, t3, SPIE
 	sd	t3, SW_SSTATUS(t6)
 	ld	t4, SW_SEPC(t6)
+sw_return_to:					/* t4, from a trap of the guest's */
 	csrw	sepc, t4
 	addi	t4, t6, SW_SC_SLOT		/* no reservation survives */
 	sc.d	zero, zero, (t4)
@@ -728,10 +729,7 @@ umbra_sw_mret:
 	ori	t3, t3, MPIE
 	sd	t3, SW_M_STATUS(t6)
 	ld	t4, SW_M_EPC(t6)
-	csrw	sepc, t4
-	addi	t4, t6, SW_SC_SLOT		/* no reservation survives */
-	sc.d	zero, zero, (t4)
-	j	sw_resume
+	j	sw_return_to
 
 /* wfi: with something pending it is over at once */
 	.globl	umbra_sw_wfi
