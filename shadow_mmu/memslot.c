@@ -132,8 +132,6 @@ static void free_array(struct rcu_head *rcu)
 static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 		    struct umbra_memslots *new, const struct umbra_memslot *was)
 {
-	u64 last;
-
 	rcu_assign_pointer(vm->slots, new);
 	if (!was && new->nr % SLOTS_PER_WAIT) {
 		if (old)
@@ -144,10 +142,9 @@ static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 	kvfree(old);
 	if (!was)
 		return;
-	last = was->gfn + was->npages - 1;
 	umbra_mmu_freeze(vm);
-	umbra_sites_invalidate(vm, was->gfn, last);
-	umbra_known_clear(vm, was->gfn, last);
+	umbra_sites_invalidate(vm, 0, ~0ULL);
+	umbra_known_clear(vm, 0, ~0ULL);
 	umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
 	umbra_mmu_thaw(vm);
 }
