@@ -104,6 +104,7 @@ struct worker {
 	u8 *data;		/* the client's view of it */
 	bool emulate;		/* perform MMIO on the data: its slot comes and goes */
 	bool efault_ok;
+	bool shared_text;	/* another hart executes it, and may make it rewritten again */
 	u64 efaults;		/* times KVM_RUN returned EFAULT */
 	u64 emulated;
 	u64 checked;		/* times the text was compared */
@@ -113,6 +114,9 @@ struct worker {
 
 static struct vm vm;
 static u8 *data;
+
+/* Held while the data are read-only: the client, too, writes there. */
+static pthread_mutex_t data_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static u64 load(const u64 *p)
 {
@@ -179,10 +183,12 @@ static bool emulate(struct worker *w)
 
 	if (!w->emulate || run->exit_reason != KVM_EXIT_MMIO || off >= w->size)
 		return false;
+	pthread_mutex_lock(&data_lock);
 	if (run->mmio.is_write)
 		memcpy(w->data + off, run->mmio.data, run->mmio.len);
 	else
 		memcpy(run->mmio.data, w->data + off, run->mmio.len);
+	pthread_mutex_unlock(&data_lock);
 	w->emulated++;
 	return true;
 }
@@ -209,7 +215,8 @@ static void *worker_thread(void *arg)
 		int ret = vcpu_run(&w->v);
 
 		if (ret == -EINTR) {
-			check_text(w);
+			if (!w->shared_text)
+				check_text(w);
 		} else if (ret == -EFAULT && w->efault_ok) {
 			__atomic_add_fetch(&w->efaults, 1, __ATOMIC_RELEASE);
 			sleep_ms(1);
@@ -915,8 +922,10 @@ static void disturb(u8 *dropped)
 		memset(dropped + (p - data) / PAGE, 1, len / PAGE);
 		break;
 	case 1:
+		pthread_mutex_lock(&data_lock);
 		mprotect(p, len, PROT_READ);
 		mprotect(p, len, PROT_READ | PROT_WRITE);
+		pthread_mutex_unlock(&data_lock);
 		break;
 	case 2:
 		madvise(data, DATA_SIZE, MADV_COLLAPSE);
@@ -958,14 +967,18 @@ TEST_TIMEOUT(everything_on_two_harts, 60)
 		w[i].ctrl->zero_ok = 1;
 		w[i].efault_ok = true;
 		w[i].emulate = true;
+		w[i].shared_text = true;
 	}
 	while (now_ns() < end && !w[0].done && !w[1].done) {
 		disturb(dropped);
 		if (rnd() % 8 == 0)
 			kick(&w[rnd() & 1]);
 	}
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2; i++)
 		goes_on(&w[i], 2);
+	for (unsigned int i = 0; i < 2; i++)
+		join_worker(&w[i]);
+	for (unsigned int i = 0; i < 2; i++) {
 		stop_worker(&w[i]);
 		check_data(&w[i], dropped);
 	}
