@@ -350,9 +350,6 @@ static enum umbra_view view_now(struct umbra_vcpu *vcpu)
 		return UMBRA_VIEW_S;
 	if (vcpu->cpu->priv == UMBRA_PRIV_U)
 		return UMBRA_VIEW_U;
-	if (vcpu->cpu->priv == UMBRA_PRIV_M)
-		return umbra_machine_data_priv(vcpu->m, vcpu->cpu) ==
-		       UMBRA_PRIV_M ? UMBRA_VIEW_M : UMBRA_VIEW_MPRV;
 	return vcpu->cpu->sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
 }
 

@@ -119,20 +119,30 @@ static u64 rand(struct hart *h)
 	return h->rand >> 33;
 }
 
-/*
- * Another hart has to come on: let it. Interrupts stay off, wfi ends anyway.
- * Not too soon: a hypervisor that sees a hart do this may do what it has
- * forgotten to do, and the tests are about that.
- */
-static void relax(u64 *spins)
+/* Another hart has to come on: let it. Interrupts stay off, wfi ends anyway. */
+static void nap(void)
 {
-	if (++*spins % (nharts > 8 ? 2048 : 65536))
-		return;
 	csr_set(sie, BIT(IRQ_STI));
 	set_timer(rdtime() + timebase / 10000);
 	asm volatile("wfi" ::: "memory");
 	set_timer(~0UL);
 	csr_clear(sie, BIT(IRQ_STI));
+}
+
+static void relax(u64 *spins)
+{
+	if (++*spins % 256 == 0)
+		nap();
+}
+
+/*
+ * For those who look out for a lost fence: not too soon. A hypervisor that sees
+ * a hart nap may do then what it had forgotten to do.
+ */
+static void relax_late(u64 *spins)
+{
+	if (++*spins % (nharts > 8 ? 1024 : 4096) == 0)
+		nap();
 }
 
 static void hart_check(struct hart *h, int line, bool ok, u64 got, u64 want)
@@ -577,7 +587,7 @@ static void remap_and_look(struct hart *h)
 			look(h, w);
 			all &= load(&epoch[w]) == last;
 		}
-		relax(&spins);
+		relax_late(&spins);
 	} while (!all && !trouble);
 }
 
@@ -645,7 +655,7 @@ static void rewrite_and_call(struct hart *h)
 		e = load(&epoch[0]);
 		HART_CHECK_GE(h, ((u64 (*)(void))code_of(e))(), e);
 		h->count++;
-		relax(&spins);
+		relax_late(&spins);
 	} while (load(&epoch[0]) < last && !trouble);
 }
 
@@ -732,7 +742,7 @@ TEST(atomics, "amoadd and LR/SC on one word from all harts: no addition is lost 
 
 /* ---- the whole address space --------------------------------------------------------------- */
 
-static u64 tables[MAX_HARTS];		/* one root each */
+static u64 tables[MAX_HARTS];		/* one root, or satp, each */
 static u64 mode_now;
 
 /* Where the root has nothing of the tests' own: a page there, of this hart. */
@@ -741,12 +751,14 @@ static void touch_everywhere(struct hart *h)
 	struct pt own = { .root = (u64 *)tables[h->index], .mode = mode_now,
 			  .levels = 3 + (mode_now - SV39) };
 	int shift = 12 + 9 * (own.levels - 1);
+	/* Of many harts each takes some: all slots are some hart's. */
+	u64 slots = nharts > 8 ? 64 : 512;
 
 	csr_write(satp, pt_satp(&own, h->index + 1));
 	sfence();
 	meet();
 	/* Each on a way of its own: 5 is prime to 512. */
-	for (u64 n = 0; n < 512; n++) {
+	for (u64 n = 0; n < slots; n++) {
 		u64 slot = (n * 5 + h->index * 37) % 512;
 		u64 va = (u64)((s64)(slot << (shift + 64 - shift - 9)) >> (64 - shift - 9));
 
@@ -770,7 +782,7 @@ TEST(everywhere, "each hart maps, reads and unmaps the first and last page of ev
 		return;
 	FOR_EACH_MODE(m) {
 		mode_now = m;
-		for (unsigned int i = 0; i < nharts && i < 8; i++) {
+		for (unsigned int i = 0; i < nharts; i++) {
 			struct pt own;
 			u64 *page = page_alloc();
 
@@ -781,16 +793,48 @@ TEST(everywhere, "each hart maps, reads and unmaps the first and last page of ev
 			pt_map(&own, -4096UL, (u64)page, PTE_RW_S);
 			tables[i] = (u64)own.root;
 		}
-		if (nharts > 8) {
-			/* The pool of pages is for eight. */
-			unsigned int all = nharts;
-
-			nharts = 8;
-			run_all(touch_everywhere);
-			nharts = all;
-		} else {
-			run_all(touch_everywhere);
-		}
+		run_all(touch_everywhere);
 	}
 	note("%lu pages", total());
+}
+
+/* ---- faults side by side ---------------------------------------------------------------------- */
+
+/* Of the memory that no other test uses, each hart has a part. */
+static void touch_first(struct hart *h)
+{
+	u64 n = (BIG_END - BIG_BASE) / 4096 / nharts;
+
+	csr_write(satp, tables[h->index]);
+	sfence();
+	meet();
+	for (u64 i = 0; i < n; i++) {
+		volatile u64 *p = (u64 *)(WINDOW + i * 4096);
+
+		HART_CHECK_EQ(h, *p, 0);
+		*p = h->id + 1;
+		h->count++;
+	}
+	for (u64 i = 0; i < n; i++)
+		HART_CHECK_EQ(h, *(volatile u64 *)(BIG_BASE + (h->index * n + i) * 4096), h->id + 1);
+}
+
+TEST(faults, "each hart, or the one there is, writes to fresh memory through tables of its own, all at once")
+{
+	u64 n;
+
+	find_harts();
+	skip(NULL);
+	n = (BIG_END - BIG_BASE) / 4096 / nharts;
+	for (unsigned int i = 0; i < nharts; i++) {
+		struct pt own;
+
+		pt_init(&own, SV39);
+		for (u64 page = 0; page < n; page++)
+			pt_map(&own, WINDOW + page * 4096, BIG_BASE + (i * n + page) * 4096, PTE_RW_S);
+		tables[i] = pt_satp(&own, i + 1);
+	}
+	run_all(touch_first);
+	CHECK_EQ(total(), n * nharts);
+	memset((void *)BIG_BASE, 0, BIG_END - BIG_BASE);
 }
