@@ -333,6 +333,8 @@ static const char *write_stub(struct umbra_vcpu *vcpu, const struct umbra_insn *
 		if (insn->op == UMBRA_OP_CSRRS || insn->op == UMBRA_OP_CSRRSI)
 			return umbra_sw_sie_or;
 		return umbra_sw_sie_andn;
+	case VCSR_STVEC:
+		return insn->op == UMBRA_OP_CSRRW ? umbra_sw_stvec : NULL;
 	case VCSR_STIMECMP:
 		if (insn->op == UMBRA_OP_CSRRW && vcpu->feat.sstc)
 			return umbra_sw_stimecmp;

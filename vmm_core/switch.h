@@ -151,7 +151,7 @@ extern const char umbra_sw_sstatus_or[], umbra_sw_sstatus_andn[];
 extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_mstatus_read[];
 extern const char umbra_sw_mstatus_set[], umbra_sw_mstatus_clear[];
 extern const char umbra_sw_mstatus_swap[];
-extern const char umbra_sw_wfi[], umbra_sw_abort[];
+extern const char umbra_sw_wfi[], umbra_sw_abort[], umbra_sw_stvec[];
 extern const char umbra_sw_sie_or[], umbra_sw_sie_andn[], umbra_sw_sie_swap[];
 extern const char umbra_sw_stimecmp[], umbra_sw_satp_write[], umbra_sw_sfence[];
 

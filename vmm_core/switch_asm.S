@@ -738,6 +738,15 @@ umbra_sw_wfi:
 	beqz	t2, sw_world_exit
 	j	sw_advance
 
+/* csrrw rd, stvec, t4: kernels that switch it at each trap from U-mode (xv6) */
+	.globl	umbra_sw_stvec
+umbra_sw_stvec:
+	andi	t2, t4, 2
+	bnez	t2, sw_world_exit		/* reserved */
+	ld	t3, SW_STVEC(t6)
+	sd	t4, SW_STVEC(t6)
+	finish_rd
+
 /* csrrs, csrrc and csrrw rd, sie, t4 */
 	.globl	umbra_sw_sie_or
 umbra_sw_sie_or:
