@@ -437,22 +437,47 @@ void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *spa
 
 /*
  * A hot entry's tag is the pc, which is canonical, xored above bit 56 with a
- * number that tells apart the address spaces that may not share entries:
- * 1 .. UMBRA_SPACES: S-mode of one space; one number for S-mode addresses that
- * the guest maps with G, which are the same in all of its address spaces; one
- * for satp off; one for M-mode, where virtual addresses are physical whatever
- * MPRV is; SALT_USER ..: U-mode of one space.
+ * number that tells apart the address spaces that may not share entries: one for
+ * S-mode addresses that the guest maps with G, which are the same in all of its
+ * address spaces; one for satp off; one for M-mode, where virtual addresses are
+ * physical whatever MPRV is; one for U-mode, which has no entries; the others
+ * are for S-mode of one space, in turn: when one is used again, the table is
+ * emptied.
  */
-#define SALT_GLOBAL	(UMBRA_SPACES + 1)
-#define SALT_BARE	(UMBRA_SPACES + 2)
-#define SALT_MACHINE	(UMBRA_SPACES + 3)
-#define SALT_USER	64
-static_assert(SALT_MACHINE < SALT_USER);
-static_assert(SALT_USER + UMBRA_SPACES <= 128);
+#define SALT_GLOBAL	1
+#define SALT_BARE	2
+#define SALT_MACHINE	3
+#define SALT_USER	4
+#define SALT_PRIVATE	5
+#define SALTS		UMBRA_SALTS
+static_assert(SALT_PRIVATE + UMBRA_SPACES < SALTS);
 
 static u64 salt_bits(unsigned int salt)
 {
 	return (u64)salt << 57;
+}
+
+static bool salt_is_private(u64 salt)
+{
+	return salt >= salt_bits(SALT_PRIVATE);
+}
+
+/* One that no entry of the hot table has, nor will have but for this space. */
+static u64 private_salt(struct umbra_vcpu *vcpu)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+	unsigned int n = find_next_zero_bit(mmu->salts, SALTS, SALT_PRIVATE);
+
+	if (n >= SALTS) {
+		mmu->forget = true;
+		bitmap_zero(mmu->salts, SALTS);
+		for (unsigned int i = 0; i < UMBRA_SPACES; i++)
+			if (salt_is_private(mmu->fast->spaces[i].salt_s))
+				__set_bit(mmu->fast->spaces[i].salt_s / salt_bits(1), mmu->salts);
+		n = find_next_zero_bit(mmu->salts, SALTS, SALT_PRIVATE);
+	}
+	__set_bit(n, mmu->salts);
+	return salt_bits(n);
 }
 
 /* No satp has all bits set: its mode would be reserved. */
@@ -500,16 +525,11 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 {
 	struct umbra_fast *fast = vcpu->mmu.fast;
 	struct umbra_space *space = &fast->spaces[0];
-	unsigned int nr;
 
 	/* Free ones have the oldest clock of all. */
 	for (unsigned int i = 1; i < UMBRA_SPACES; i++)
 		if (fast->spaces[i].used < space->used)
 			space = &fast->spaces[i];
-	nr = space - fast->spaces;
-	/* Hot entries of its own may name what is replaced. */
-	if (space->salt_s == salt_bits(1 + nr))
-		vcpu->mmu.forget = true;
 	/* The one of satp off has one root in each of its views. */
 	if (space->satp && space->satp != SPACE_FREE)
 		space_recycle(vcpu, space);
@@ -517,7 +537,7 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 		.satp = satp, .mxr = mxr, .seen = fast->log_nr,
 		.flips = vcpu->mmu.fast->flips,
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
-		.salt_u = salt_bits(SALT_USER + nr),
+		.salt_u = salt_bits(SALT_USER),
 	};
 	return space;
 }
@@ -728,7 +748,8 @@ void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 	/* Physical addresses are nobody's. */
 	if (!space || !space->satp || vcpu->cpu->priv != UMBRA_PRIV_S)
 		return;
-	space->salt_s = salt_bits(1 + (space - vcpu->mmu.fast->spaces));
+	if (!salt_is_private(space->salt_s))
+		space->salt_s = private_salt(vcpu);
 	vcpu->sw->salt_s = space->salt_s;
 }
 

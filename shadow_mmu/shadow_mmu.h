@@ -104,6 +104,8 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
  * @once_index: its entry
  * @once_fresh: the guest has not run with it yet
  */
+#define UMBRA_SALTS	128		/* numbers for address spaces in the hot table */
+
 struct umbra_mmu {
 	spinlock_t lock;	/* see above */
 	struct umbra_vcpu *vcpu;
@@ -122,6 +124,8 @@ struct umbra_mmu {
 	u64 *sw_tables[4];		/* levels below the root, for the switcher */
 	u64 *win[UMBRA_SHADOW_MAX / UMBRA_WIN_PER_TABLE];
 	u64 *scratch;			/* a guest table being compared */
+	/* Those given to a space since the hot table was emptied for their sake. */
+	DECLARE_BITMAP(salts, UMBRA_SALTS);
 };
 
 /* Hardware PTE of a U-mode leaf; perm of V_PTE_R, W, X. */

@@ -183,6 +183,26 @@ int umbra_site_find(struct umbra_vm *vm, u64 gpa, u32 *raw)
 	return ret;
 }
 
+int umbra_site_nth(struct umbra_vm *vm, u64 gfn, unsigned int n, unsigned int *offset,
+		   u32 *raw)
+{
+	struct umbra_site_page *page;
+	struct umbra_site *site;
+	unsigned long flags;
+	int ret = -ENOENT;
+
+	raw_spin_lock_irqsave(&vm->sites.lock, flags);
+	page = find_page(vm, gfn);
+	if (page && page->active && n < page->nr) {
+		site = &page->site[n];
+		*offset = site->offset;
+		*raw = site->raw;
+		ret = READ_ONCE(*host_half(page, site->offset)) == UMBRA_C_EBREAK ? 0 : -EAGAIN;
+	}
+	raw_spin_unlock_irqrestore(&vm->sites.lock, flags);
+	return ret;
+}
+
 void umbra_sites_overlay(struct umbra_vm *vm, u64 gpa, void *buf, size_t len)
 {
 	unsigned int start = offset_in_page(gpa);

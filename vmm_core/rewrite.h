@@ -84,6 +84,9 @@ void umbra_site_add(struct umbra_vcpu *vcpu, u64 pc, const struct umbra_insn *in
 
 /* The original instruction at @gpa: 0, or -ENOENT when it is no live site. */
 int umbra_site_find(struct umbra_vm *vm, u64 gpa, u32 *raw);
+/* Site number @n of a page: 0, -EAGAIN where memory holds something else, -ENOENT: no more. */
+int umbra_site_nth(struct umbra_vm *vm, u64 gfn, unsigned int n, unsigned int *offset,
+		   u32 *raw);
 
 /* Does the page hold sites now (so its leaves must be execute-only)? */
 bool umbra_sites_active(struct umbra_vm *vm, u64 gfn);

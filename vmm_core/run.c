@@ -21,6 +21,9 @@
 /* What a trap costs that makes the firmware print a line. */
 #define FW_NOISY_PRICE	200
 
+/* Sites that become hot at once. */
+#define LEARN_MAX	64
+
 /* Seen to trap from U-mode on this machine; the spec leaves it open. */
 static bool wfi_traps;
 
@@ -138,8 +141,30 @@ static bool is_ebreak(u32 raw)
 	return (u16)raw == UMBRA_C_EBREAK || raw == 0x00100073;
 }
 
+/*
+ * The other sites of a page where one has just become hot: each would cost an
+ * exit of its own, in each address space that executes them.
+ */
+static void learn_page(struct umbra_vcpu *vcpu, u64 gfn)
+{
+	u64 base = vcpu->cpu->pc & PAGE_MASK;
+	unsigned int offset;
+	u32 raw;
+	int ret = 0;
+
+	for (unsigned int n = 0; n < LEARN_MAX && ret != -ENOENT; n++) {
+		struct umbra_insn insn;
+
+		ret = umbra_site_nth(vcpu->vm, gfn, n, &offset, &raw);
+		if (ret || umbra_site_is_split(offset))
+			continue;
+		umbra_decode(raw, &insn);
+		umbra_switch_learn(vcpu, base + offset, &insn);
+	}
+}
+
 /* The site at pc was hit; @raw is what stood there when it was made. */
-static int handle_site(struct umbra_vcpu *vcpu, u32 raw, bool global)
+static int handle_site(struct umbra_vcpu *vcpu, u64 gfn, u32 raw, bool global)
 {
 	u64 pc = vcpu->cpu->pc;
 	struct umbra_insn insn;
@@ -156,7 +181,8 @@ static int handle_site(struct umbra_vcpu *vcpu, u32 raw, bool global)
 	umbra_decode(raw, &insn);
 	if (!global)
 		umbra_mmu_private_salt(vcpu);
-	umbra_switch_learn(vcpu, pc, &insn);
+	if (umbra_switch_learn(vcpu, pc, &insn))
+		learn_page(vcpu, gfn);
 	return umbra_emulate_system(vcpu, &insn);
 }
 
@@ -172,7 +198,7 @@ static int handle_breakpoint(struct umbra_vcpu *vcpu)
 	if (gfn != ~0ULL &&
 	    umbra_site_find(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc),
 			    &raw) == 0)
-		return handle_site(vcpu, raw, global);
+		return handle_site(vcpu, gfn, raw, global);
 	/* The guest's own, if that is what memory holds. */
 	ret = umbra_fetch(vcpu, &raw);
 	if (ret)

@@ -491,7 +491,7 @@ static void hot_unchain(struct umbra_vcpu *vcpu, const struct umbra_hot *hot)
 		before->next = 0;
 }
 
-void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
+bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn)
 {
 	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
@@ -500,10 +500,12 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 
 	/* The stubs trust their entries: nothing privileged in U-mode. */
 	if (vcpu->cpu->priv == UMBRA_PRIV_U || !salt)
-		return;
+		return false;
 	if (!hot_fill(vcpu, insn, &hot))
-		return;
+		return false;
 	hot.tag = pc ^ salt;
+	if (hot_find(vcpu, hot.tag))
+		return false;
 	/* Two places; when both are taken they take turns. */
 	place = hot_place(vcpu, hot.tag, false);
 	other = hot_place(vcpu, hot.tag, true);
@@ -514,4 +516,5 @@ void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 	*place = hot;
 	hot_chain(vcpu, pc, place);
 	umbra_count(vcpu, UMBRA_STAT_HOT_LEARN);
+	return true;
 }

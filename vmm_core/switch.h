@@ -115,8 +115,8 @@ void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va);
 
 /* Forget every hot entry. */
 void umbra_switch_forget(struct umbra_vcpu *vcpu);
-/* Make @insn at @pc hot, if there is a stub for it. */
-void umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
+/* Make @insn at @pc hot, if there is a stub for it; true: it was not yet. */
+bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn);
 
 /* shadow_mmu/fast.c: called by the blob, in the guest's address space. */
