@@ -100,15 +100,19 @@ static inline u64 known_pte(const struct umbra_fast *f, u64 gfn)
 	return ((volatile u64 *)f->known)[n];
 }
 
+/* Where entry @idx of the guest's table in frame @gfn is, if it is known. */
+static inline u64 *gpte_at(const struct umbra_fast *f, u64 gfn, unsigned int idx)
+{
+	return (u64 *)(f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12)) + idx;
+}
+
 /* Entry @idx of the guest's table in frame @gfn: false if it is not at hand. */
 static inline bool read_gpte(struct umbra_fast *f, u64 gfn, unsigned int idx,
 			     u64 *pte)
 {
-	u64 at = f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12) + 8 * idx;
-
 	if (!known_pte(f, gfn))
 		return false;
-	*pte = *(volatile u64 *)at;
+	*pte = *(volatile u64 *)gpte_at(f, gfn, idx);
 	return true;
 }
 
@@ -231,6 +235,7 @@ static inline bool fill_locked(struct umbra_fast *f, const struct fast_leaf *lea
 		gpt[idx] = leaf->gpte;
 	sp->used[idx / 64] |= 1UL << (idx % 64);
 	*(volatile u64 *)&spt[idx] = spte;
+	f->changes++;
 	if (!chained)
 		rmap_add(f, leaf->id, idx, leaf->gfn);
 	return true;
@@ -256,7 +261,7 @@ static inline bool gpte_permits(u64 pte, u8 view, u64 want)
 static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
 			  u64 *pte, u64 want)
 {
-	u64 *at = (u64 *)(f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12)) + idx;
+	u64 *at = gpte_at(f, gfn, idx);
 	u64 new = *pte | V_PTE_A | (want == V_PTE_W ? V_PTE_D : 0);
 	u64 was, fail;
 
@@ -380,6 +385,7 @@ static inline bool take_back(struct umbra_fast *f, u32 id, unsigned int idx)
 			return false;
 	}
 	*(volatile u64 *)entry &= ~V_PTE_V;
+	f->changes++;
 	return true;
 }
 
@@ -424,15 +430,84 @@ struct fast_place {
 	u64 bits;		/* of it, still to be looked at */
 };
 
-/* Entries that a fence of all addresses may look at before it is fault.c's. */
-#define COMPARE_BUDGET	2048
+/* Entries that a fence of all addresses may look at before it is fence.c's. */
+#define COMPARE_BUDGET	4096
+/*
+ * What a kernel that does nothing but full fences touches between two of them is
+ * little, what it has ever touched is much: a shadow that is expensive to compare
+ * again and again is emptied (fence.c) and fills with what is in use.  Of
+ * the entries that a fence compares those over CHEAP add up to it.
+ */
+#define COMPARE_CHEAP	96
+
+/* The guest's entry at @at is as the shadow has it; if it does not change ... */
+static inline void quick_add(struct umbra_quick *q, const u64 *at, u64 then)
+{
+	if (q->nr < UMBRA_QUICK_ENTRIES) {
+		q->at[q->nr] = (u64)at;
+		q->then[q->nr] = then;
+	}
+	q->nr++;
+}
+
+/*
+ * ... and nothing in the shadow did since the last fence, that is all there is to
+ * look at, in most cases.
+ */
+static inline bool quick_same(const struct umbra_fast *f, const struct umbra_quick *q,
+			      u32 space)
+{
+	if (q->changes != f->changes || q->space != space || q->nr > UMBRA_QUICK_ENTRIES)
+		return false;
+	for (u32 n = 0; n < q->nr; n++)
+		if (*(volatile u64 *)q->at[n] != q->then[n])
+			return false;
+	return true;
+}
+
+/*
+ * Compare the leaves of page @id with the guest's table, most of what such a
+ * fence does.  busy is held.  False: this is not simple.
+ */
+static inline bool compare_leaves(struct umbra_fast *f, u32 id, struct umbra_quick *q,
+				  unsigned int *budget)
+{
+	const struct shadow_page *sp = page_at(f, id);
+	u64 gfn = shadow_table_gfn(&sp->role);
+	const u64 *now = gpte_at(f, gfn, 0);
+	const u64 *then = gpt_at(f, id);
+	const u64 *spt = spt_at(f, id);
+	unsigned int seen = 0;
+
+	if (!known_pte(f, gfn))
+		return false;
+	for (unsigned int word = 0; word < ARRAY_SIZE(sp->used); word++) {
+		u64 bits = sp->used[word];
+
+		for (unsigned int idx = word * 64; bits; idx++, bits >>= 1) {
+			for (; !(bits & 0xff); bits >>= 8)
+				idx += 8;
+			if (!(bits & 1))
+				continue;
+			seen++;
+			if (((volatile const u64 *)now)[idx] == then[idx]) {
+				quick_add(q, &now[idx], then[idx]);
+				continue;
+			}
+			if ((spt[idx] & V_PTE_V) && !take_back(f, id, idx))
+				return false;
+		}
+	}
+	*budget -= seen < *budget ? seen : *budget;
+	return true;
+}
 
 /*
  * Compare everything below one root with the guest's tables; pages that hold
  * only global mappings if @global.  busy is held.  False: this is not simple.
  */
 static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool global,
-				       unsigned int *budget)
+				       struct umbra_quick *q, unsigned int *budget)
 {
 	struct fast_place way[UMBRA_MAX_LEVELS];
 	int depth = 0;
@@ -463,8 +538,9 @@ static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool glob
 		entry = spt_at(f, at->id)[idx];
 		if (!(entry & V_PTE_V))
 			continue;
-		if (!(*budget)--)
+		if (!*budget)
 			return false;
+		--*budget;
 		if (sp->gpt) {
 			if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &now))
 				return false;
@@ -473,6 +549,7 @@ static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool glob
 					return false;
 				continue;
 			}
+			quick_add(q, gpte_at(f, shadow_table_gfn(&sp->role), idx), now);
 		}
 		if (is_leaf(entry))
 			continue;
@@ -480,6 +557,11 @@ static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool glob
 		if (child->role.kind == SHADOW_DIRECT ||
 		    (!global && !child->private))
 			continue;
+		if (!child->role.level) {
+			if (!compare_leaves(f, sp->next[idx], q, budget))
+				return false;
+			continue;
+		}
 		way[++depth].id = sp->next[idx];
 		way[depth].word = 0;
 		way[depth].bits = child->used[0];
@@ -490,16 +572,31 @@ static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool glob
 static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
 			     bool global)
 {
-	unsigned int budget = COMPARE_BUDGET;
+	u32 nr = space - f->spaces;
+	struct umbra_quick *q = &f->quick[nr % UMBRA_QUICKS];
+	unsigned int budget = COMPARE_BUDGET, seen;
+	bool ok = true;
+
+	if (quick_same(f, q, nr))
+		return true;
+	q->nr = 0;
 
 	/* See shadow_space_clear_private(). */
 	if (!global && space->flips != f->flips)
 		return false;
-	for (int view = 0; view < UMBRA_VIEWS; view++)
-		if (space->hw[view] &&
-		    !sw_compare_root(f, space->root[view], global, &budget))
-			return false;
-	return true;
+	if (global && f->compared > UMBRA_COMPARE_ENOUGH)
+		return false;
+	for (int view = 0; ok && view < UMBRA_VIEWS; view++)
+		if (space->hw[view])
+			ok = sw_compare_root(f, space->root[view], global, q, &budget);
+	seen = COMPARE_BUDGET - budget;
+	if (global && seen > COMPARE_CHEAP)
+		f->compared += seen - COMPARE_CHEAP;
+	if (!ok || !global)
+		q->nr = UMBRA_QUICK_ENTRIES + 1;
+	q->space = nr;
+	q->changes = f->changes;
+	return ok;
 }
 
 static __switcher bool sw_apply(struct umbra_fast *f, struct umbra_space *space,
@@ -512,72 +609,97 @@ static __switcher bool sw_apply(struct umbra_fast *f, struct umbra_space *space,
 	return fence_space(f, space, fence->va);
 }
 
+/* Has @space missed a fence of everything, or too many of any kind? */
+static inline bool missed_all(const struct umbra_fast *f, const struct umbra_space *space)
+{
+	if (f->log_nr - space->seen > UMBRA_FENCE_LOG)
+		return true;
+	for (u64 n = space->seen; n != f->log_nr; n++) {
+		const struct umbra_logged_fence *fence = &f->log[n % UMBRA_FENCE_LOG];
+
+		if (fence->all_va && fence->all_asid)
+			return true;
+	}
+	return false;
+}
+
 /* Bring a space up to date with the log; busy is held. */
 static inline bool replay(struct umbra_fast *f, struct umbra_space *space)
 {
-	if (f->log_nr - space->seen > UMBRA_FENCE_LOG)
-		return false;
+	/* One comparison with memory as it is now stands for all of them. */
+	if (missed_all(f, space)) {
+		if (!fence_all(f, space, true))
+			return false;
+		space->seen = f->log_nr;
+	}
 	for (; space->seen != f->log_nr; space->seen++)
 		if (!sw_apply(f, space, &f->log[space->seen % UMBRA_FENCE_LOG]))
 			return false;
 	return true;
 }
 
-static inline void done(struct umbra_switch *sw)
-{
-	csr_set_to(sepc, sw->cpu.pc + 4);
-}
-
-/*
- * sfence.vma or sinval.vma: @rs1 and @rs2 are register numbers.
- */
-__switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
+static inline void log_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 {
 	struct umbra_fast *f = fast_of(sw);
-	u64 va = sw->cpu.gpr[rs1];
-	u64 asid = sw->cpu.gpr[rs2] & V_SATP_ASID_MASK;
-	struct umbra_logged_fence *fence;
-	struct umbra_space *space;
-	bool ok;
+	struct umbra_logged_fence *fence = &f->log[f->log_nr++ % UMBRA_FENCE_LOG];
 
-	set_probing(f, 1);
-	if (f->now == UMBRA_NO_SPACE)
-		return SW_LEAVE;
-	space = &f->spaces[f->now];
-	fence = &f->log[f->log_nr % UMBRA_FENCE_LOG];
-	fence->va = va;
-	fence->asid = asid;
+	fence->va = sw->cpu.gpr[rs1];
+	fence->asid = sw->cpu.gpr[rs2] & V_SATP_ASID_MASK;
 	fence->all_va = !rs1;
 	fence->all_asid = !rs2;
-	if (!fast_trylock(f))
-		return SW_LEAVE;
-	ok = sw_apply(f, space, fence);
-	fast_unlock(f);
-	if (!ok)
-		return SW_LEAVE;
-	f->log_nr++;
-	f->fences++;
-	if (rs1)
-		fence_va(sw, va);
-	else if (umbra_fence_hits(fence, space->satp))
-		fence_all_va(sw);
-	done(sw);
-	return SW_RESUME;
+}
+
+/* Go on @bytes behind the instruction that trapped. */
+static inline void done(struct umbra_switch *sw, unsigned int bytes)
+{
+	csr_set_to(sepc, sw->cpu.pc + bytes);
 }
 
 /* --- satp --------------------------------------------------------------------------------- */
 
-/* csrw satp: to another space that is at hand. */
-__switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
+/* What stands at @pc in the address space with this salt, if it is hot. */
+static inline const struct umbra_hot *hot_at(struct umbra_switch *sw, u64 pc, u64 salt)
+{
+	const struct umbra_hot *table = (void *)sw + SW_SIZE;
+	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
+
+	if (table[index].tag == (pc ^ salt))
+		return &table[index];
+	index ^= UMBRA_HOT_ENTRIES / 2;
+	return table[index].tag == (pc ^ salt) ? &table[index] : NULL;
+}
+
+/* The instruction after @pc, where it is hot and of this kind; one page, as ever. */
+static inline const struct umbra_hot *hot_after(struct umbra_switch *sw, u64 pc, u64 salt,
+						u64 kind)
+{
+	const struct umbra_hot *hot;
+
+	if (((pc + 4) ^ pc) >> 12)
+		return NULL;
+	hot = hot_at(sw, pc + 4, salt);
+	return hot && hot->kind == kind ? hot : NULL;
+}
+
+/*
+ * csrw satp of @satp at @pc, to a space that is at hand.  A fence before it, at
+ * cpu.pc, is in the log already; @seen is how long that was before.
+ *
+ * Without ASIDs a kernel fences on both sides of the write (xv6 does so twice
+ * in each trap from U-mode): the three are done as one.  Nothing of the guest
+ * executes in between, so one comparison of the new space serves both fences, and
+ * the old one catches up when it is next in use.
+ */
+static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp, u64 seen)
 {
 	struct umbra_fast *f = fast_of(sw);
 	unsigned int i = f->hint[umbra_space_hint(satp)];
+	const struct umbra_hot *fence;
 	struct umbra_space *space;
-	bool ok;
 	u64 hw;
+	bool ok;
 
-	set_probing(f, 1);
-	if (f->now == UMBRA_NO_SPACE || i >= UMBRA_SPACES)
+	if (i >= UMBRA_SPACES)
 		return SW_LEAVE;
 	space = &f->spaces[i];
 	if (space->satp != satp || !satp || space->mxr ||
@@ -586,17 +708,22 @@ __switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
 	hw = space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
 	if (!hw)
 		return SW_LEAVE;
+	if (i == f->now)
+		space->seen = seen;
+	fence = hot_after(sw, pc, space->salt_s, UMBRA_HOT_FENCE);
+	if (fence)
+		log_fence(sw, fence->slot, fence->imm);
+	if (!fast_trylock(f))
+		return SW_LEAVE;
+	ok = replay(f, space);
+	fast_unlock(f);
+	if (!ok)
+		return SW_LEAVE;
+	set_probing(f, 0);
 	if (i != f->now) {
-		if (!fast_trylock(f))
-			return SW_LEAVE;
-		ok = replay(f, space);
-		fast_unlock(f);
-		if (!ok)
-			return SW_LEAVE;
-		f->spaces[f->now].seen = f->log_nr;
+		f->spaces[f->now].seen = seen;
 		f->now = i;
 	}
-	set_probing(f, 0);
 	space->used = ++f->clock;
 	f->satps++;
 	sw->root_u = space->hw[UMBRA_VIEW_U];
@@ -610,6 +737,59 @@ __switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
 	sw->salt = space->salt_s;
 	sw->cpu.satp = satp;
 	set_satp(sw, hw);
-	done(sw);
+	if (fence) {
+		f->fences++;
+		pc += 4;
+	}
+	done(sw, pc + 4 - sw->cpu.pc);
+	return SW_RESUME;
+}
+
+/* csrw satp */
+__switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
+{
+	struct umbra_fast *f = fast_of(sw);
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE)
+		return SW_LEAVE;
+	return sw_switch_space(sw, sw->cpu.pc, satp, f->log_nr);
+}
+
+/*
+ * sfence.vma or sinval.vma: @rs1 and @rs2 are register numbers.
+ */
+__switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
+{
+	struct umbra_fast *f = fast_of(sw);
+	const struct umbra_hot *satp;
+	struct umbra_space *space;
+	u64 seen = f->log_nr;
+	bool ok;
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE)
+		return SW_LEAVE;
+	log_fence(sw, rs1, rs2);
+	satp = hot_after(sw, sw->cpu.pc, sw->salt, UMBRA_HOT_SATP);
+	if (satp && sw_switch_space(sw, sw->cpu.pc + 4, sw->cpu.gpr[satp->imm],
+				    seen) == SW_RESUME) {
+		f->fences++;
+		return SW_RESUME;
+	}
+	/* What was logged for a run that did not come about is one fence too many. */
+	space = &f->spaces[f->now];
+	if (!fast_trylock(f))
+		return SW_LEAVE;
+	ok = sw_apply(f, space, &f->log[seen % UMBRA_FENCE_LOG]);
+	fast_unlock(f);
+	if (!ok)
+		return SW_LEAVE;
+	f->fences++;
+	if (rs1)
+		fence_va(sw, sw->cpu.gpr[rs1]);
+	else if (umbra_fence_hits(&f->log[seen % UMBRA_FENCE_LOG], space->satp))
+		fence_all_va(sw);
+	done(sw, 4);
 	return SW_RESUME;
 }

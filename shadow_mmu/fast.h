@@ -45,6 +45,8 @@ enum umbra_view {
 #define UMBRA_NO_SPACE		UMBRA_SPACES
 #define UMBRA_SPACE_HINTS	32	/* a power of two */
 #define UMBRA_FENCE_LOG		32	/* a power of two */
+/* umbra_fast.compared: a space that is fenced is then worth wiping. */
+#define UMBRA_COMPARE_ENOUGH	12288
 #define UMBRA_RMAP_BITS		12
 #define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
 
@@ -99,6 +101,26 @@ struct umbra_logged_fence {
 	u8 all_asid;
 };
 
+/* Entries of guest tables, and how many spaces' are kept. */
+#define UMBRA_QUICK_ENTRIES	122
+#define UMBRA_QUICKS		16
+
+/**
+ * struct umbra_quick - all that a fence of one small space has to look at
+ * @changes: umbra_fast.changes when it was written; else it is void
+ * @space: its index
+ * @nr: how many; more than there is room for: void
+ * @at: addresses in the guest window
+ * @then: what the shadow was made from
+ */
+struct umbra_quick {
+	u64 changes;
+	u32 space;
+	u32 nr;
+	u64 at[UMBRA_QUICK_ENTRIES];
+	u64 then[UMBRA_QUICK_ENTRIES];
+};
+
 /**
  * struct umbra_fast - shared between the shadow MMU and fast.c, per vCPU
  * @busy: inner half of mmu.lock
@@ -112,6 +134,8 @@ struct umbra_logged_fence {
  * @hole_gfn: first of the frames that PMP does not leave wholly to S- and U-mode
  * @hole_nr: how many
  * @flips: how often a page with more than one parent became private
+ * @compared: entries that full fences compared since a space was last wiped
+ * @changes: of entries and spaces, so far
  * @known_nr: frames that the known table covers
  * @log_nr: fences so far
  * @clock: for umbra_space.used
@@ -130,6 +154,8 @@ struct umbra_fast {
 	u64 hole_gfn;
 	u64 hole_nr;
 	u64 flips;
+	u64 compared;
+	u64 changes;
 	u64 known_nr;
 	u64 log_nr;
 	u64 clock;
@@ -146,6 +172,7 @@ struct umbra_fast {
 	u8 hint[UMBRA_SPACE_HINTS];
 	struct umbra_logged_fence log[UMBRA_FENCE_LOG];
 	struct umbra_space spaces[UMBRA_SPACES];
+	struct umbra_quick quick[UMBRA_QUICKS];
 };
 
 /**

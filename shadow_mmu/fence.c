@@ -48,13 +48,25 @@ void shadow_space_fence(struct umbra_vcpu *vcpu, struct umbra_space *space, u64 
 			fence_address(vcpu, vcpu->mmu.pages[space->root[view]], va);
 }
 
+/* All of it; and its pages, too, if they have become a burden to fast.c. */
+static void clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	struct umbra_fast *fast = vcpu->mmu.fast;
+
+	if (fast->compared > UMBRA_COMPARE_ENOUGH) {
+		fast->compared = 0;
+		shadow_space_wipe(vcpu, space);
+	}
+	shadow_space_clear(vcpu, space);
+}
+
 static void apply(struct umbra_vcpu *vcpu, struct umbra_space *space,
 		  const struct umbra_logged_fence *fence)
 {
 	if (!umbra_fence_hits(fence, space->satp))
 		return;
 	if (fence->all_va && fence->all_asid)
-		shadow_space_clear(vcpu, space);
+		clear(vcpu, space);
 	else if (fence->all_va)
 		shadow_space_clear_private(vcpu, space);
 	else
@@ -67,7 +79,7 @@ void shadow_space_replay(struct umbra_vcpu *vcpu, struct umbra_space *space)
 
 	if (fast->log_nr - space->seen > UMBRA_FENCE_LOG) {
 		if (space->satp)
-			shadow_space_clear(vcpu, space);
+			clear(vcpu, space);
 		space->seen = fast->log_nr;
 	}
 	for (; space->seen != fast->log_nr; space->seen++)

@@ -211,6 +211,7 @@ void shadow_entry_clear(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	}
 	WRITE_ONCE(sp->spt[idx], 0);
 	sp->used[idx / 64] &= ~BIT_ULL(idx % 64);
+	vcpu->mmu.fast->changes++;
 }
 
 void shadow_leaf_set(struct umbra_vcpu *vcpu, struct shadow_page *sp,
@@ -222,6 +223,7 @@ void shadow_leaf_set(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], spte);
 	rmap_add(&vcpu->mmu, sp, idx);
+	vcpu->mmu.fast->changes++;
 }
 
 struct shadow_page *shadow_child(struct umbra_vcpu *vcpu,
@@ -243,6 +245,7 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		child->parents++;
 	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], shadow_make_link(child->spt));
+	vcpu->mmu.fast->changes++;
 	umbra_mmu_unlock(&vcpu->mmu);
 }
 
@@ -387,6 +390,43 @@ void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
 			page_empty(vcpu, vcpu->mmu.pages[space->root[view]]);
 	umbra_mmu_unlock(&vcpu->mmu);
 	space->flips = vcpu->mmu.fast->flips;
+}
+
+/*
+ * The leaves below @sp, but for text that is as it was: the hot table knows
+ * some of that, and it is not much.
+ */
+static void wipe_below(struct umbra_vcpu *vcpu, struct shadow_page *sp)
+{
+	unsigned int idx;
+
+	if (sp->role.kind == SHADOW_DIRECT)
+		return;
+	if (sp->role.level) {
+		for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
+			/* Another thread may clear a leaf, but makes no links. */
+			u64 entry = READ_ONCE(sp->spt[idx]);
+
+			if (entry && !umbra_pte_leaf(entry))
+				wipe_below(vcpu, shadow_child(vcpu, sp, idx));
+		}
+		return;
+	}
+	/* An error leaves all as it is: it is compared when it is linked again. */
+	if (shadow_page_sync(vcpu, sp))
+		return;
+	umbra_mmu_lock(&vcpu->mmu);
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+		if (!(sp->spt[idx] & V_PTE_X))
+			shadow_entry_clear(vcpu, sp, idx);
+	umbra_mmu_unlock(&vcpu->mmu);
+}
+
+void shadow_space_wipe(struct umbra_vcpu *vcpu, struct umbra_space *space)
+{
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (space->hw[view])
+			wipe_below(vcpu, vcpu->mmu.pages[space->root[view]]);
 }
 
 /* Is @sp the guest's root table, or a level above it? */
@@ -539,6 +579,7 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
 		.salt_u = salt_bits(SALT_USER),
 	};
+	fast->changes++;
 	return space;
 }
 
@@ -787,6 +828,7 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	u32 nr;
 
 	umbra_count(vcpu, UMBRA_STAT_MMU_RESET);
+	mmu->fast->changes++;
 	umbra_mmu_unload(vcpu);
 	find_hole(vcpu);
 	mmu->once = NULL;

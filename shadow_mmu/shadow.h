@@ -103,6 +103,8 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 int shadow_page_sync(struct umbra_vcpu *vcpu, struct shadow_page *sp);
 /* Everything in an address space is to be compared again. */
 void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space);
+/* Empty the pages below its roots, too, but for text. */
+void shadow_space_wipe(struct umbra_vcpu *vcpu, struct umbra_space *space);
 /* All of it but global mappings is. */
 void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *space);
 /* One address in it is. */

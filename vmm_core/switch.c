@@ -412,6 +412,8 @@ static bool hot_csr(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		     stub_rs(vcpu, insn->rs1);
 	hot->op = sw_va(vcpu, stub);
 	hot->imm = insn->rs1;
+	if (insn->csr == VCSR_SATP)
+		hot->kind = UMBRA_HOT_SATP;
 	return true;
 }
 
@@ -445,6 +447,7 @@ static bool hot_fill(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 		hot->first = sw_va(vcpu, umbra_sw_sfence);
 		hot->slot = insn->rs1;
 		hot->imm = insn->rs2;
+		hot->kind = UMBRA_HOT_FENCE;
 		return vcpu->cpu->priv == UMBRA_PRIV_S &&
 		       !(vcpu->m && (vcpu->m->mstatus & V_TVM));
 	}

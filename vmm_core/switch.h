@@ -33,7 +33,14 @@ struct umbra_hot {
 	u64 slot;	/* CSR's offset from the base register */
 	u64 imm;	/* immediate operand, or mask for the value written */
 	u64 next;	/* address of the entry of the next instruction, 0: none */
-	u64 pad;
+	u64 kind;	/* enum umbra_hot_kind */
+};
+
+/* What fast.c does several of at once. */
+enum umbra_hot_kind {
+	UMBRA_HOT_OTHER,
+	UMBRA_HOT_FENCE,	/* slot, imm: numbers of its registers */
+	UMBRA_HOT_SATP,		/* csrw satp, imm: number of the register */
 };
 
 #define UMBRA_HOT_ENTRIES	BIT(HOT_INDEX_BITS)
@@ -95,7 +102,7 @@ struct umbra_vcpu;
  */
 #define UMBRA_SW_TEXT_PAGES	4
 #define UMBRA_SW_HOT_PAGES	((UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
-#define UMBRA_SW_FAST_PAGES	2
+#define UMBRA_SW_FAST_PAGES	10
 #define UMBRA_SW_RMAP_PAGES	4
 #define UMBRA_SW_DATA_PAGES	(1 + UMBRA_SW_HOT_PAGES + UMBRA_SW_FAST_PAGES + \
 				 UMBRA_SW_RMAP_PAGES)

@@ -752,3 +752,94 @@ TEST(random, "3000 random changes, fences and accesses against a model of the ta
 		pt_off();
 	}
 }
+
+/* ---- fences and satp in a row ------------------------------------------------------ */
+
+#define ROW(name, code)								\
+	static __attribute__((noinline)) void name(u64 satp, u64 va)		\
+	{									\
+		asm volatile(".option push\n.option norvc\n" code ".option pop"	\
+			     :: "r"(satp), "r"(va) : "memory");			\
+	}
+
+ROW(row_fsf, "sfence.vma\ncsrw satp, %0\nsfence.vma\n")
+ROW(row_sf, "csrw satp, %0\nsfence.vma\n")
+ROW(row_fs, "sfence.vma\ncsrw satp, %0\n")
+ROW(row_vsf, "sfence.vma %1\ncsrw satp, %0\nsfence.vma\n")
+ROW(row_fsv, "sfence.vma\ncsrw satp, %0\nsfence.vma %1\n")
+ROW(row_ffsff, "sfence.vma\nsfence.vma\ncsrw satp, %0\nsfence.vma\nsfence.vma\n")
+
+/* Two spaces of @n pages; tables of both change in each, then one of the rows. */
+static void rows(u64 mode, unsigned int n, unsigned int rounds)
+{
+	static void (*const row[])(u64 satp, u64 va) = {
+		row_fsf, row_sf, row_vsf, row_fsv, row_ffsff, row_fs,
+	};
+	struct pt *space[2] = { &pt, &pt2 };
+	static u64 want[2][256], page[16];
+	u64 table[2], other[2];
+	bool swapped[2] = {};
+	bool asids;
+	u32 cur = 0;
+
+	for (int i = 0; i < 16; i++)
+		page[i] = page_with(1000 + i);
+	for (int s = 0; s < 2; s++) {
+		pt_init(space[s], mode);
+		for (unsigned int i = 0; i < n; i++) {
+			want[s][i] = 1000 + (i + s) % 16;
+			pt_map(space[s], VA + 4096UL * i, page[(i + s) % 16], PTE_RW_S);
+		}
+		table[s] = *pt_entry(space[s], VA, 1) >> 10 << 12;
+		other[s] = (u64)page_alloc();
+		for (unsigned int i = 0; i < n; i++)
+			((u64 *)other[s])[i] = PTE(page[s], PTE_RW_S);
+	}
+	pt_load(&pt);
+	asids = asid_max() >= 2;
+	for (unsigned int round = 0; round < rounds; round++) {
+		for (int k = 0; k < 3; k++) {
+			u32 s = rnd(2), i = rnd(n), p = rnd(16);
+
+			((volatile u64 *)table[s])[i] = PTE(page[p], PTE_RW_S);
+			want[s][i] = 1000 + p;
+		}
+		if (round % 5 == 0) {
+			u32 s = rnd(2);
+
+			swapped[s] = !swapped[s];
+			*(volatile u64 *)pt_entry(space[s], VA, 1) =
+				PTE(swapped[s] ? other[s] : table[s], PTE_V);
+		}
+		if (rnd(8))
+			cur ^= 1;	/* else to where it is */
+		/* Without ASIDs a fence has to follow, and a change needs one of all addresses. */
+		row[rnd(asids ? ARRAY_SIZE(row) : ARRAY_SIZE(row) - 1)]
+			(pt_satp(space[cur], asids ? cur + 1 : 0), VA + 4096UL * rnd(n));
+		/* At first all are used, later a few. */
+		for (unsigned int k = 0; k < (round < 8 ? n : 6); k++) {
+			u32 i = round < 8 ? k : rnd(n);
+			u64 v = load(VA + 4096UL * i);
+
+			if (v == (swapped[cur] ? 1000 + cur : want[cur][i]))
+				continue;
+			check_fail(__LINE__, "%s round %u: space %u page %u: got %ld, want %ld",
+				   mode_name(mode), round, cur, i, v, want[cur][i]);
+			pt_off();
+			return;
+		}
+	}
+	pt_off();
+}
+
+TEST(rows, "fences and writes of satp in a row: changes in both spaces are seen")
+{
+	FOR_EACH_MODE(m)
+		rows(m, 12, 400);
+}
+
+TEST(rows_large, "the same with many pages, of which few are in use")
+{
+	FOR_EACH_MODE(m)
+		rows(m, 256, 600);
+}
