@@ -996,6 +996,21 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 	place_switcher(vcpu);
 }
 
+/* Behind the switcher's own pages and the VM's page. */
+#define STEP_PAGE	(UMBRA_SW_PAGES + 1)
+
+void umbra_mmu_map_step(struct umbra_vcpu *vcpu, const void *page)
+{
+	/* Each entry into the guest begins with a fence. */
+	vcpu->mmu.sw_tables[0][STEP_PAGE] =
+		page ? shadow_make_leaf(virt_to_pfn(page), V_PTE_X) : 0;
+}
+
+u64 umbra_mmu_step_va(struct umbra_vcpu *vcpu)
+{
+	return vcpu->sw_va + STEP_PAGE * PAGE_SIZE;
+}
+
 /* Does any root, in use or not, map something of the guest's in @slot? */
 static bool slot_busy(struct umbra_mmu *mmu, unsigned int slot)
 {

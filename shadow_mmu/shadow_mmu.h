@@ -137,6 +137,14 @@ u64 shadow_make_link(const u64 *table);
 /* Hardware satp of a root table. */
 u64 shadow_make_satp(const u64 *root);
 
+/*
+ * A page of ours in the switcher's slot that the guest may execute, in every
+ * view and privilege; NULL: none.  Not while the vCPU runs.
+ */
+void umbra_mmu_map_step(struct umbra_vcpu *vcpu, const void *page);
+/* Where it lies. */
+u64 umbra_mmu_step_va(struct umbra_vcpu *vcpu);
+
 int umbra_mmu_create(struct umbra_vcpu *vcpu);
 void umbra_mmu_destroy(struct umbra_vcpu *vcpu);
 

@@ -202,7 +202,9 @@ static int emulate_wfi(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 {
 	umbra_count(vcpu, UMBRA_STAT_EMUL_WFI);
 	done(vcpu, insn);
-	umbra_vcpu_halt(vcpu);
+	/* The debug specification: a step treats it as a nop. */
+	if (!umbra_stepping(vcpu))
+		umbra_vcpu_halt(vcpu);
 	return UMBRA_RESUME;
 }
 

@@ -33,6 +33,7 @@ void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval)
 		    UMBRA_STAT_INJECT_EXC);
 	trace_umbra_inject(vcpu->id, cause, tval, vcpu->cpu->pc);
 	vcpu->lr.valid = false;
+	vcpu->stepped = umbra_stepping(vcpu);
 	if (vcpu->m)
 		umbra_machine_trap(vcpu->m, vcpu->cpu, cause, tval);
 	else
@@ -194,6 +195,9 @@ static int handle_breakpoint(struct umbra_vcpu *vcpu)
 	u32 raw;
 	int ret;
 
+	/* The one behind an instruction that was executed out of line. */
+	if (vcpu->stepped)
+		return UMBRA_RESUME;
 	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
 	if (gfn != ~0ULL &&
 	    umbra_site_find(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc),
@@ -252,7 +256,8 @@ static int handle_host_irq(struct umbra_vcpu *vcpu)
 	bool quiet = woken == vcpu->idle_mark;
 
 	vcpu->idle_mark = woken;
-	if (READ_ONCE(wfi_traps) || vcpu->cpu->priv == UMBRA_PRIV_U)
+	if (READ_ONCE(wfi_traps) || vcpu->cpu->priv == UMBRA_PRIV_U ||
+	    umbra_stepping(vcpu))
 		return UMBRA_RESUME;
 	if (umbra_is_wfi(vcpu, pc)) {
 		vcpu->cpu->pc += 4;
@@ -264,7 +269,7 @@ static int handle_host_irq(struct umbra_vcpu *vcpu)
 }
 
 /* From vS it is for the in-kernel SBI, unless the guest has its own firmware. */
-static int handle_ecall(struct umbra_vcpu *vcpu)
+int umbra_ecall(struct umbra_vcpu *vcpu)
 {
 	if (vcpu->cpu->priv == UMBRA_PRIV_S && !vcpu->m)
 		return umbra_sbi_call(vcpu);
@@ -296,7 +301,7 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 		return handle_illegal(vcpu);
 	case V_EXC_ECALL_U:
 		umbra_count(vcpu, UMBRA_STAT_EXIT_ECALL);
-		return handle_ecall(vcpu);
+		return umbra_ecall(vcpu);
 	case V_EXC_INSN_PAGE:
 		umbra_count(vcpu, UMBRA_STAT_EXIT_PAGE_FAULT);
 		return handle_page_fault(vcpu, UMBRA_ACCESS_EXEC);
@@ -452,10 +457,12 @@ static void enter_guest(struct umbra_vcpu *vcpu)
 	umbra_fpv_enter(vcpu);
 	trace_umbra_entry(vcpu->id, vcpu->cpu->pc, vcpu->cpu->priv);
 
+	umbra_step_enter(vcpu);
 	guest_timing_enter_irqoff();
 	guest_state_enter_irqoff();
 	umbra_switch_enter(vcpu->sw);
 	guest_state_exit_irqoff();
+	umbra_step_leave(vcpu);
 
 	vcpu->cpu->sstatus = (vcpu->cpu->sstatus & ~V_FPV) |
 			     (vcpu->sw->hw_sstatus & (V_FS | V_VS));
@@ -487,8 +494,12 @@ static int wait_until_started(struct umbra_vcpu *vcpu)
 /* UMBRA_RESUME: go round again; else as KVM_RUN returns. */
 static int run_once(struct umbra_vcpu *vcpu)
 {
-	int ret = umbra_handle_host_work(vcpu->run, vcpu->stand_in);
+	u64 pc;
+	int ret;
 
+	if (umbra_step_report(vcpu))
+		return 0;
+	ret = umbra_handle_host_work(vcpu->run, vcpu->stand_in);
 	if (ret)
 		return ret;
 	if (READ_ONCE(vcpu->vm->event_pending) && system_event(vcpu))
@@ -498,9 +509,17 @@ static int run_once(struct umbra_vcpu *vcpu)
 		return ret;
 	take_requests(vcpu);
 	deliver_interrupts(vcpu);
+	if (vcpu->stepped)
+		return UMBRA_RESUME;
 	ret = prepare_mmu(vcpu);
 	if (ret)
 		return ret;
+	pc = vcpu->cpu->pc;
+	if (umbra_stepping(vcpu)) {
+		ret = umbra_step_begin(vcpu);
+		if (!vcpu->step_len)
+			return ret;
+	}
 
 	local_irq_disable();
 	WRITE_ONCE(vcpu->mode, UMBRA_IN_GUEST);
@@ -526,6 +545,7 @@ static int run_once(struct umbra_vcpu *vcpu)
 	trace_umbra_exit(vcpu->id, vcpu->sw->exit_scause, vcpu->cpu->pc,
 			 vcpu->sw->exit_stval);
 	ret = handle_exit(vcpu);
+	umbra_step_moved(vcpu, pc);
 	if (unlikely(vcpu->mmu.once))
 		umbra_mmu_drop_once(vcpu);
 	return ret;
@@ -545,6 +565,7 @@ static int complete_io(struct umbra_vcpu *vcpu)
 
 int umbra_vcpu_run(struct umbra_vcpu *vcpu)
 {
+	u64 pc = vcpu->cpu->pc;
 	sigset_t saved;
 	int ret;
 
@@ -554,6 +575,7 @@ int umbra_vcpu_run(struct umbra_vcpu *vcpu)
 		vcpu->m->mstatus &= ~V_MPRV;
 	umbra_vcpu_load(vcpu);
 	ret = complete_io(vcpu);
+	umbra_step_moved(vcpu, pc);
 	/* As KVM: the reason of the exit before stays readable. */
 	if (ret == UMBRA_RESUME && READ_ONCE(vcpu->run->immediate_exit__unsafe))
 		ret = -EINTR;

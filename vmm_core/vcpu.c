@@ -140,6 +140,7 @@ static void vcpu_free(struct umbra_vcpu *vcpu)
 	umbra_mmu_destroy(vcpu);
 	umbra_switch_destroy(vcpu);
 	umbra_fpv_destroy(vcpu);
+	free_page((unsigned long)vcpu->step_page);
 	free_page((unsigned long)vcpu->run);
 	kfree(vcpu->stand_in);
 	kfree(vcpu);

@@ -229,6 +229,10 @@ struct umbra_vcpu {
 	struct umbra_pmu *pmu;
 
 	u32 guest_debug;		/* KVM_GUESTDBG_*, 0: nobody watches */
+	u16 *step_page;			/* see debug.c; NULL: never stepped */
+	u64 step_pc;			/* where its instruction stands */
+	unsigned int step_len;		/* bytes of it; 0: nothing laid out */
+	bool stepped;			/* a step is over, and not reported yet */
 
 	u64 sta_gpa;			/* steal time; UMBRA_NO_GPA: not asked for */
 	struct task_struct *sta_thread;	/* whose sta_delay is; only compared */
@@ -383,6 +387,8 @@ int umbra_vcpu_run(struct umbra_vcpu *vcpu);
 u64 umbra_irq_enabled(struct umbra_vcpu *vcpu, u64 pending);
 /* Raise an exception in the guest at the current pc. */
 void umbra_inject(struct umbra_vcpu *vcpu, u64 cause, u64 tval);
+/* An ecall is at pc; returns as emulation does. */
+int umbra_ecall(struct umbra_vcpu *vcpu);
 
 /* --- emulate.c: privileged instructions ------------------------------------ */
 
@@ -481,6 +487,29 @@ void umbra_pmu_firmware_event(struct umbra_vcpu *vcpu, unsigned int code);
 
 int umbra_set_guest_debug(struct umbra_vcpu *vcpu, const struct kvm_guest_debug *dbg);
 bool umbra_debug_ebreak(struct umbra_vcpu *vcpu);
+
+static inline bool umbra_stepping(const struct umbra_vcpu *vcpu)
+{
+	return vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP;
+}
+
+/* A step is over: KVM_EXIT_DEBUG. */
+bool umbra_step_report(struct umbra_vcpu *vcpu);
+/*
+ * Carry out the instruction at pc, or, with vcpu->step_len set, lay it out to
+ * be executed by the next entry.  Returns as emulation does.
+ */
+int umbra_step_begin(struct umbra_vcpu *vcpu);
+/* An instruction that stood at @pc is complete if pc is elsewhere now. */
+static inline void umbra_step_moved(struct umbra_vcpu *vcpu, u64 pc)
+{
+	if (umbra_stepping(vcpu) && vcpu->cpu->pc != pc)
+		vcpu->stepped = true;
+}
+
+/* Right before the guest is entered, and right after it was left. */
+void umbra_step_enter(struct umbra_vcpu *vcpu);
+void umbra_step_leave(struct umbra_vcpu *vcpu);
 
 /* --- onereg.c ---------------------------------------------------------------- */
 

@@ -247,6 +247,464 @@ TEST(debug_breakpoint_over_site)
 		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
 }
 
+/* --- single steps ---------------------------------------------------------------------- */
+
+/*
+ * STEP(): one instruction.  Where it stands, as an offset in the guest, goes
+ * into the table of steps, in the order in which they are executed: that of the
+ * text, but for STEP_LATER(), which comes behind the next one.
+ */
+#define STEP_AT_(order, where)						\
+	"	.pushsection .rodata.steps, " order ", \"a\"\n"	\
+	"	.8byte	" where "\n"						\
+	"	.popsection\n"
+#define STEP_STR_(x) #x
+#define STEP_STR(x) STEP_STR_(x)
+/* The next step begins here, whatever is executed by it. */
+#define STEP_HERE()							\
+	"7711:\n" STEP_AT_(STEP_STR(10 * __COUNTER__), "7711b - guest_steps")
+#define STEP(insn)	STEP_HERE() "	" insn "\n"
+#define STEP_LATER(insn)						\
+	"7711:\n" STEP_AT_(STEP_STR(10 * __COUNTER__ + 15), "7711b - guest_steps") \
+	"	" insn "\n"
+/* At an address of no instruction. */
+#define STEP_NOWHERE(addr) STEP_AT_(STEP_STR(10 * __COUNTER__), addr)
+#define STEP_LLA(reg, label)						\
+	"7712:\n"							\
+	STEP("auipc	" reg ", %pcrel_hi(" label ")")			\
+	STEP("addi	" reg ", " reg ", %pcrel_lo(7712b)")
+/* Around what traps: it goes on in the handler. */
+#define STEP_VECTOR()							\
+	STEP_LLA("t0", "88f")						\
+	STEP("csrw	stvec, t0")
+#define STEP_HANDLER()							\
+	"	.balign 4\n"						\
+	"88:\n"								\
+	STEP("csrr	a1, scause")					\
+	STEP("add	s0, s0, a1")
+#define STEP_NOT(insn)	"	" insn "\n"	/* jumped over */
+
+extern const u64 step_table[], step_table_end[];
+asm(".pushsection .rodata.steps, 0, \"a\"\n"
+    "	.balign 8\n"
+    "	.globl step_table\n"
+    "step_table:\n"
+    "	.popsection\n"
+    ".pushsection .rodata.steps, 8000, \"a\"\n"
+    "	.globl step_table_end\n"
+    "step_table_end:\n"
+    "	.popsection\n");
+
+/*
+ * s10: a page of its own: 0: 1000, 8: satp.  s11: PORT.  s0: sum of what it sees,
+ * told at the end.
+ */
+GUEST(steps,
+      STEP("li	s0, 5")
+      STEP("slli	s1, s0, 40")
+      STEP("xor	s0, s0, s1")
+      STEP("c.li	a5, 0")
+      /* Branches, taken and not, forwards and backwards. */
+      STEP("beq	s0, s1, 1f")
+      STEP("bne	s0, s1, 1f")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      STEP("blt	s0, zero, 1f")
+      STEP("bge	s0, zero, 1f")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      STEP("bltu	zero, s0, 2f")
+      "1:\n"
+      STEP_LATER("c.bnez	s0, 3f")
+      "2:\n"
+      STEP("bgeu	s0, zero, 1b")
+      "3:\n"
+      STEP("c.bnez	a5, 1f")
+      STEP("c.beqz	a5, 1f")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      STEP("c.beqz	s0, 1f")
+      STEP("c.j	1f")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      /* Jumps and their links. */
+      STEP("jal	a1, 1f")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      STEP("add	s0, s0, a1")
+      STEP_LLA("ra", "1f")
+      STEP("jalr	ra, 2(ra)")
+      STEP_NOT("li	s0, 0")
+      "1:	c.nop\n"
+      STEP("add	s0, s0, ra")
+      STEP_LLA("a1", "1f")
+      STEP("c.jalr	a1")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      STEP("add	s0, s0, ra")
+      STEP_LLA("a1", "1f")
+      STEP("c.jr	a1")
+      STEP_NOT("li	s0, 0")
+      "1:\n"
+      /* Memory, and what is like it. */
+      STEP("ld	a1, 0(s10)")
+      STEP("sd	a1, 64(s10)")
+      STEP("lw	a2, 64(s10)")
+      STEP("add	s0, s0, a2")
+      STEP("lr.d	a1, (s10)")
+      STEP("sc.d	a2, a1, (s10)")		/* never succeeds in steps */
+      STEP("amoadd.d	a1, s0, (s10)")
+      STEP("ld	a1, 0(s10)")
+      STEP("add	s0, s0, a1")
+      STEP("fld	fa0, 0(s10)")
+      STEP("fadd.d	fa1, fa0, fa0")
+      STEP("fsd	fa1, 72(s10)")
+      STEP("ld	a1, 72(s10)")
+      STEP("add	s0, s0, a1")
+      STEP("csrr	a1, fcsr")
+      STEP("add	s0, s0, a1")
+      STEP("fence.i")
+      STEP("fence")
+      STEP("mul	s0, s0, s0")
+      /* Devices. */
+      STEP("lw	a1, 8(s11)")
+      STEP("add	s0, s0, a1")
+      STEP("sw	s0, 8(s11)")
+      /* Privileged. */
+      STEP("csrrw	a1, sscratch, s0")
+      STEP("csrr	a2, sscratch")
+      STEP("add	s0, s0, a2")
+      STEP("rdtime	a1")
+      STEP("li	t1, 2")
+      STEP("csrw	sie, t1")
+      STEP("csrw	sip, t1")
+      STEP("wfi")
+      STEP("csrw	sip, zero")
+      STEP("sfence.vma")
+      /* The SBI, here and in user space. */
+      STEP("li	a7, 0x10")
+      STEP("li	a6, 0")
+      STEP("ecall")
+      STEP("add	s0, s0, a1")
+      STEP("li	a7, 1")
+      STEP("ecall")
+      STEP("add	s0, s0, a0")
+      /* Traps: what is illegal, a page fault of a load and of a fetch. */
+      STEP_VECTOR()
+      STEP("c.unimp")
+      STEP_HANDLER()
+      STEP_VECTOR()
+      STEP("csrr	a1, mstatus")
+      STEP_HANDLER()
+      STEP("ld	a1, 8(s10)")
+      STEP("csrw	satp, a1")
+      STEP("sfence.vma")
+      STEP("ld	a1, 64(s10)")
+      STEP("add	s0, s0, a1")
+      STEP_VECTOR()
+      STEP("ld	a1, 16(zero)")
+      STEP_HANDLER()
+      STEP("csrr	a1, stval")
+      STEP("add	s0, s0, a1")
+      STEP("csrr	a1, sepc")
+      STEP("add	s0, s0, a1")
+      STEP("li	a1, 32")
+      STEP_VECTOR()
+      STEP("jr	a1")
+      STEP_NOWHERE("32 - 0x80000000")
+      STEP_HANDLER()
+      STEP("csrw	satp, zero")
+      STEP("sfence.vma")
+      /* An interrupt, before the instruction that it finds. */
+      STEP("li	t1, 2")
+      STEP_VECTOR()
+      STEP("csrw	sip, t1")
+      STEP("csrsi	sstatus, 2")
+      STEP("li	s0, 0")
+      STEP_HANDLER()
+      STEP("csrw	sip, zero")
+      /* To U-mode by an sret that returns to itself, and is illegal there. */
+      STEP("li	t1, 0x100")
+      STEP("csrc	sstatus, t1")
+      STEP_LLA("t1", "1f")
+      STEP("csrw	sepc, t1")
+      STEP_VECTOR()
+      "1:\n"
+      STEP_HERE()
+      STEP("sret")
+      STEP_HANDLER()
+      STEP("li	t1, 0x100")
+      STEP("csrc	sstatus, t1")
+      STEP_LLA("t1", "1f")
+      STEP("csrw	sepc, t1")
+      STEP_VECTOR()
+      STEP("sret")
+      "1:\n"
+      STEP("addi	s0, s0, 1")
+      STEP("ecall")
+      STEP_HANDLER()
+      STEP("sd	s0, 0(s11)")
+      STEP_HERE()
+      "	j	.\n");
+
+/* What the guest asks for beside its end is served; true: it has told @sum. */
+static bool serve(struct vcpu *v, u64 *sum)
+{
+	struct kvm_run *run = v->run;
+
+	if (run->exit_reason == KVM_EXIT_RISCV_SBI) {
+		EXPECT_EQ(1, run->riscv_sbi.extension_id, "SBI extension");
+		run->riscv_sbi.ret[0] = 17;
+		return false;
+	}
+	if (is_mmio(v, PORT + 8, 4, false)) {
+		*(u32 *)run->mmio.data = 0x12345;
+		return false;
+	}
+	if (is_mmio(v, PORT + 8, 4, true))
+		return false;
+	if (!is_mmio(v, PORT, 8, true)) {
+		FAIL("expected a step or an exit of the guest's, seen %s", exit_text(v, 0));
+		exit(1);
+	}
+	*sum = *(u64 *)run->mmio.data;
+	return true;
+}
+
+static void debug_of(struct vcpu *v, u32 control)
+{
+	struct kvm_guest_debug debug = { .control = control };
+
+	ASSERT_ERRNO(0, ioctl(v->fd, KVM_SET_GUEST_DEBUG, &debug));
+}
+
+#define STEPPING (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP)
+
+/* The guest from its beginning. */
+static void steps_reset(struct vcpu *v, unsigned int id)
+{
+	u64 page = RAM_BASE + (8 + id) * PAGE;
+
+	*vm_word(v->vm, page) = 1000;
+	*vm_word(v->vm, page + 8) = 8ull << 60 | ((RAM_BASE / PAGE) + 16);
+	set_reg(v, REG_CSR(sstatus), 1ull << 13);
+	set_reg(v, REG_CSR(sie), 0);
+	set_reg(v, REG_CORE(mode), 1);
+	set_reg(v, REG_CORE(regs.s10), page);
+	set_reg(v, REG_CORE(regs.s11), PORT);
+	set_reg(v, REG_CORE(regs.pc), RAM_BASE);
+}
+
+static void steps_load(struct vm *m)
+{
+	vm_load(m, RAM_BASE, steps);
+	/* A root table that maps RAM's GiB to itself: A, D, X, W, R, V. */
+	*vm_word(m, RAM_BASE + 16 * PAGE + 2 * 8) = RAM_BASE >> 2 | 0xcf;
+}
+
+static u64 steps_freely(struct vcpu *v, unsigned int id)
+{
+	u64 sum = 0;
+
+	steps_reset(v, id);
+	do {
+		ASSERT_EQ(0, vcpu_run(v), "KVM_RUN");
+	} while (!serve(v, &sum));
+	vcpu_settle(v);
+	return sum;
+}
+
+/* By steps, with a look at pc behind each; it may end KVM_RUN by the way. */
+static u64 steps_singly(struct vcpu *v, unsigned int id)
+{
+	u64 sum = 0, n = step_table_end - step_table;
+	bool told = false;
+
+	steps_reset(v, id);
+	debug_of(v, STEPPING);
+	for (u64 i = 1; i < n; i++) {
+		ASSERT_EQ(0, vcpu_run(v), "KVM_RUN");
+		while (v->run->exit_reason != KVM_EXIT_DEBUG) {
+			told |= serve(v, &sum);
+			ASSERT_EQ(0, vcpu_run(v), "KVM_RUN");
+		}
+		if (!EXPECT_EQ(RAM_BASE + step_table[i], get_reg(v, REG_CORE(regs.pc)),
+			       "pc behind a step")) {
+			FAIL("that was step %llu, from %#llx", (unsigned long long)i,
+			     (unsigned long long)(RAM_BASE + step_table[i - 1]));
+			exit(1);
+		}
+	}
+	EXPECT(told, "expected that the guest told its sum");
+	debug_of(v, 0);
+	return sum;
+}
+
+TEST(single_step)
+{
+	u64 sum;
+
+	start();
+	steps_load(&vm);
+	sum = steps_freely(&vcpu, 0);
+	EXPECT_EQ(sum, steps_freely(&vcpu, 0), "the sum of a second run");
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(sum, steps_singly(&vcpu, 0), "the sum of steps");
+		EXPECT_EQ(sum, steps_freely(&vcpu, 0), "the sum of a run behind them");
+	}
+	/* Nothing was left in the guest's text, but what Umbra rewrites. */
+	get_reg(&vcpu, REG_CORE(regs.pc));
+	EXPECT_EQ(0, memcmp(vm.ram, guest_steps, guest_steps_end - guest_steps),
+		  "difference of the text");
+}
+
+struct stepper {
+	struct vcpu vcpu;
+	pthread_t thread;
+	unsigned int id;
+	bool singly;
+	u64 sum;
+	u64 rounds;
+	bool stop;
+};
+
+/* What the others do does not matter. */
+static void *stepper_loop(void *arg)
+{
+	struct stepper *s = arg;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE) || s->rounds < 3) {
+		EXPECT_EQ(s->sum, s->singly ? steps_singly(&s->vcpu, s->id) :
+			  steps_freely(&s->vcpu, s->id), "the sum");
+		__atomic_fetch_add(&s->rounds, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* The same text at the same time: two are stepped, one runs. */
+TEST_TIMEOUT(single_step_vcpus, 120)
+{
+	struct stepper s[3];
+
+	vm_new(&vm, RAM);
+	steps_load(&vm);
+	memset(s, 0, sizeof(s));
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i].id = i;
+		s[i].singly = i < 2;
+		vcpu_new(&s[i].vcpu, &vm, i);
+		/* The sum has addresses of the vCPU's page in it. */
+		s[i].sum = steps_freely(&s[i].vcpu, i);
+	}
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&s[i].thread, NULL, stepper_loop, &s[i]), "thread");
+	for (int i = 0; i < 2; i++)
+		__atomic_store_n(&s[i].stop, true, __ATOMIC_RELEASE);
+	for (int i = 0; i < 2; i++)
+		pthread_join(s[i].thread, NULL);
+	__atomic_store_n(&s[2].stop, true, __ATOMIC_RELEASE);
+	pthread_join(s[2].thread, NULL);
+}
+
+/*
+ * Over instructions that Umbra has rewritten, which stay so: registers are not
+ * read on the way.
+ */
+TEST(single_step_sites)
+{
+	u64 seen = 0, steps = 0;
+
+	start();
+	vm_load(&vm, RAM_BASE, loop_csr);
+	for (u64 i = 1; i < 50; i++)
+		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
+	set_debug(STEPPING);
+	while (seen < 60) {
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		if (vcpu.run->exit_reason == KVM_EXIT_DEBUG) {
+			steps++;
+			continue;
+		}
+		ASSERT(is_mmio(&vcpu, PORT, 8, true), "expected a store to PORT, seen %s",
+		       exit_text(&vcpu, 0));
+		seen = *(u64 *)vcpu.run->mmio.data;
+		/* The store of count 49 is complete by the first step. */
+		EXPECT_EQ(5 * (seen - 49), steps, "steps up to a store");
+	}
+	set_debug(0);
+	for (u64 i = 61; i < 100; i++)
+		ASSERT_EQ(i, run_told(&vcpu), "the guest's count");
+}
+
+/* The end of a step is told once, and is not lost. */
+TEST(single_step_told)
+{
+	u64 pc;
+
+	start();
+	vm_load(&vm, RAM_BASE, loop_csr);
+	set_debug(KVM_GUESTDBG_SINGLESTEP);	/* without ENABLE: nothing */
+	ASSERT_EQ(1, run_told(&vcpu), "the guest's count");
+	/* It completes the store and is due, but there is no running. */
+	set_debug(STEPPING);
+	pc = get_reg(&vcpu, REG_CORE(regs.pc));
+	vcpu_settle(&vcpu);
+	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+	ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+	EXPECT_EQ(pc + 4, get_reg(&vcpu, REG_CORE(regs.pc)), "pc behind the store");
+	/* Nobody watches any more. */
+	ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+	ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+	set_debug(0);
+	EXPECT_EQ(2, run_told(&vcpu), "the guest's count");
+}
+
+GUEST(waits,
+      GUEST_PORT
+      "	wfi\n"
+      "	li	a0, 3\n"
+      TELL("a0") STOP);
+
+/* With nothing to wake it. */
+TEST(single_step_wfi)
+{
+	u64 pc = RAM_BASE;
+
+	start();
+	vm_load(&vm, RAM_BASE, waits);
+	set_debug(STEPPING);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+		ASSERT(get_reg(&vcpu, REG_CORE(regs.pc)) > pc, "expected pc to grow");
+		pc = get_reg(&vcpu, REG_CORE(regs.pc));
+	}
+	set_debug(0);
+	EXPECT_EQ(3, run_told(&vcpu), "what the guest tells");
+}
+
+/* Steps, and not software breakpoints alone, stop at the guest's ebreak. */
+TEST(single_step_ebreak)
+{
+	u64 pc;
+
+	start();
+	vm_load(&vm, RAM_BASE, breaks);
+	set_debug(STEPPING);
+	for (int i = 0; i < 20; i++) {
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+		pc = get_reg(&vcpu, REG_CORE(regs.pc));
+		if (*(u32 *)(vm.ram + (pc - RAM_BASE)) == 0x00100073)
+			break;
+	}
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+		ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+		EXPECT_EQ(pc, get_reg(&vcpu, REG_CORE(regs.pc)), "pc at the ebreak");
+	}
+}
+
 /* --- SBI: steal time, suspend, counters ---------------------------------------------- */
 
 #define REG_STA(n)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_STATE | \
