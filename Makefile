@@ -42,10 +42,12 @@ launcher:
 	$(MAKE) -C user CC=$(CC) CROSS_COMPILE=$(CROSS_COMPILE)
 
 install: module launcher
-	$(KBUILD) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	@# Debian's headers hold no key to sign with.
+	$(KBUILD) $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) \
+		$(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
 	@# Debian's headers have no System.map, so kbuild does not do this.
 	depmod -a $(if $(DESTDIR),-b $(DESTDIR)) $$($(MAKE) -s -C $(KDIR) ARCH=riscv kernelrelease)
-	install -D -m 755 user/umbra $(DESTDIR)$(PREFIX)/bin/umbra
+	$(MAKE) -C user install CC=$(CC) CROSS_COMPILE=$(CROSS_COMPILE) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 	install -D -m 644 uapi/umbra.h $(DESTDIR)$(PREFIX)/include/umbra.h
 
 clean:
