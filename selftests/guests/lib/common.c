@@ -191,10 +191,37 @@ static const u8 *fdt_prop(const u8 *dtb, const char *node, const char *name,
 	}
 }
 
+/* Nodes of processors. */
+static u64 fdt_harts(const u8 *dtb)
+{
+	const u8 *p = dtb + be32(dtb + 8);
+	u64 n = 0;
+
+	for (;;) {
+		switch (be32(p)) {
+		case 1:
+			p += 4;
+			n += !memcmp(p, "cpu@", 4);
+			p += (strlen((const char *)p) + 4) & ~3UL;
+			break;
+		case 3:
+			p += 12 + ((be32(p + 4) + 3) & ~3U);
+			break;
+		case 2:
+		case 4:
+			p += 4;
+			break;
+		default:
+			return n;
+		}
+	}
+}
+
 /* On the command line, "skip=3,7" leaves tests out, "only=3,7" all others. */
 static char bootargs[128];
 
 bool dtb_umbra;
+u64 dtb_harts;
 
 void read_dtb(const u8 *dtb)
 {
@@ -203,6 +230,7 @@ void read_dtb(const u8 *dtb)
 
 	p = fdt_prop(dtb, "", "model", &len);
 	dtb_umbra = p && ends_with((const char *)p, ",umbra");
+	dtb_harts = fdt_harts(dtb);
 	p = fdt_prop(dtb, "", "timebase-frequency", &len);
 	if (p)
 		timebase = be32(p);

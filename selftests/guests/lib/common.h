@@ -19,6 +19,7 @@ extern struct jmp test_jmp;	/* out of a test that trapped unexpectedly */
 void flush(void);
 void read_dtb(const u8 *dtb);
 extern bool dtb_umbra;		/* its model says so */
+extern u64 dtb_harts;
 /* @reset before each test, @finish after each that returned; then shut down. */
 void run_tests(void (*reset)(void), void (*finish)(void)) __attribute__((noreturn));
 

@@ -26,6 +26,11 @@
 #define S_TRAP_VEC		40
 #define S_TRAP_BY_EBREAK	48
 
+/* ACLINT */
+#define MSWI		0x2000000
+#define MTIMECMP	0x2004000
+#define MTIME		0x200bff8
+
 #ifndef __ASSEMBLER__
 
 #define CSR_MSTATUS	0x300
@@ -69,11 +74,6 @@
 #define ENVCFG_STCE	BIT(63)
 
 #define PRV_M		3
-
-/* ACLINT */
-#define MSWI		0x2000000UL
-#define MTIMECMP	0x2004000UL
-#define MTIME		0x200bff8UL
 
 #define PMP_R		1UL
 #define PMP_W		2UL
