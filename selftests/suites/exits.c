@@ -425,6 +425,123 @@ TEST(readonly_code)
 	       "read-only memory: expected the original bytes, seen others");
 }
 
+/* --- page tables where none should be ---------------------------------------------- */
+
+#define PTE(gpa, bits)	((gpa) >> 2 | (bits))
+#define POINTER		0x01ul		/* V */
+#define LEAF		0xcful		/* D, A, X, W, R, V */
+#define ODD_VA		0x40000000ul	/* entry 1 of the root */
+#define ROM		0x30000000ul
+
+/* Translates by the root in a0, then does what a7 says at a1. */
+GUEST(odd_table,
+      GUEST_PORT
+      "	lla	t0, 8f\n"
+      "	csrw	stvec, t0\n"
+      "	csrw	satp, a0\n"
+      "	sfence.vma\n"
+      "	li	t1, 1\n"
+      "	beq	a7, t1, 1f\n"
+      "	li	t1, 2\n"
+      "	beq	a7, t1, 2f\n"
+      "	ld	a1, 0(a1)\n"
+      "	j	7f\n"
+      "1:	sd	a1, 0(a1)\n"
+      "	j	7f\n"
+      "2:	jr	a1\n"
+      "7:	li	a2, -1\n"
+      TELL("a2") TELL("a1") STOP "\n"
+      "	.balign 4\n"
+      "8:	csrr	a2, scause\n"
+      "	csrr	a1, stval\n"
+      TELL("a2") TELL("a1") STOP);
+
+/*
+ * Entry 1 of the root is @pte: an access of kind @how (0 load, 1 store, 2 fetch)
+ * to @va below it comes to @cause, without user space being asked anything.
+ */
+static u64 odd_access(u64 pte, unsigned int how, u64 va, u64 cause, const char *what)
+{
+	u64 root = RAM_BASE + 16 * PAGE, seen;
+
+	boot(odd_table);
+	/* Devices and RAM, to themselves. */
+	*vm_word(&vm, root) = PTE(0ul, LEAF);
+	*vm_word(&vm, root + 8) = pte;
+	*vm_word(&vm, root + 16) = PTE(RAM_BASE, LEAF);
+	set_reg(&vcpu, REG_A(0), 8ul << 60 | root / PAGE);
+	set_reg(&vcpu, REG_A(1), va);
+	set_reg(&vcpu, REG_A(7), how);
+	EXPECT_EQ(cause, run_told(&vcpu), what);
+	seen = run_told(&vcpu);
+	if (cause != -1ul)
+		EXPECT_EQ(va, seen, what);
+	return seen;
+}
+
+TEST(table_where_no_memory_is)
+{
+	static const struct umbra_mmio_window w[] = { { PORT, PAGE }, { DEV, PAGE } };
+	static const u64 cause[] = { 5, 7, 1 };
+
+	start(2 << 20);
+	/* Without a list of windows all that is no memory is a device. */
+	for (int listed = 0; listed < 2; listed++) {
+		for (unsigned int how = 0; how < 3; how++) {
+			odd_access(PTE(PORT, POINTER), how, ODD_VA, cause[how],
+				   "a table in a device");
+			odd_access(PTE(DEV, POINTER), how, ODD_VA, cause[how],
+				   "a table in another");
+			odd_access(PTE(DEV + PAGE, POINTER), how, ODD_VA, cause[how],
+				   "a table in a hole");
+			odd_access(PTE((1ul << 56) - PAGE, POINTER), how, ODD_VA,
+				   cause[how], "a table at the end of the address space");
+			odd_access(PTE(RAM_BASE + (2 << 20), POINTER), how, ODD_VA,
+				   cause[how], "a table behind RAM");
+		}
+		windows(w, 2);
+	}
+}
+
+/* Its entries can be read; A and D cannot be set there. */
+TEST(table_in_rom)
+{
+	u64 *rom, data = RAM_BASE + 32 * PAGE;
+
+	start(2 << 20);
+	rom = map_ram(2 << 20);
+	ASSERT_ERRNO(0, set_slot(vm.fd, 1, KVM_MEM_READONLY, ROM, 2 << 20, rom));
+	*vm_word(&vm, data) = 77;
+	rom[0] = PTE(ROM + PAGE, POINTER);
+	rom[512] = PTE(data, LEAF);
+	rom[513] = PTE(data, LEAF & ~0x80ul);
+	rom[514] = PTE(data, LEAF & ~0xc0ul);
+	EXPECT_EQ(77, odd_access(PTE(ROM, POINTER), 0, ODD_VA, -1ul, "A and D are set"),
+		  "what a load sees");
+	odd_access(PTE(ROM, POINTER), 1, ODD_VA, -1ul, "a store, A and D are set");
+	EXPECT_EQ(ODD_VA, *vm_word(&vm, data), "what it stored");
+	odd_access(PTE(ROM, POINTER), 0, ODD_VA + PAGE, -1ul, "a load, A is set");
+	odd_access(PTE(ROM, POINTER), 1, ODD_VA + PAGE, 7, "a store, D is clear");
+	odd_access(PTE(ROM, POINTER), 0, ODD_VA + 2 * PAGE, 5, "a load, A is clear");
+	odd_access(PTE(ROM, POINTER), 2, ODD_VA + 2 * PAGE, 1, "a fetch, A is clear");
+	EXPECT_EQ(PTE(data, LEAF & ~0xc0ul), rom[514], "the entry");
+}
+
+/* A root that is its own table, on all levels. */
+TEST(table_that_is_itself)
+{
+	u64 root = RAM_BASE + 16 * PAGE, self = PTE(root, POINTER);
+
+	start(2 << 20);
+	odd_access(self, 0, ODD_VA | 1 << 21 | 1 << 12, 13, "a pointer on the last level");
+	odd_access(self, 1, ODD_VA | 1 << 21 | 1 << 12, 15, "a pointer on the last level");
+	odd_access(self, 2, ODD_VA | 1 << 21 | 1 << 12, 12, "a pointer on the last level");
+	EXPECT_EQ(*vm_word(&vm, RAM_BASE),
+		  odd_access(self, 0, ODD_VA | 1 << 21 | 2 << 12, -1ul, "RAM by its own entry"),
+		  "RAM's first word");
+	odd_access(self, 0, ODD_VA | 3 << 21, 13, "an entry that is 0");
+}
+
 /* --- SBI ------------------------------------------------------------------------------------ */
 
 GUEST(sbi,

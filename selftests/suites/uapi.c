@@ -151,6 +151,14 @@ TEST(slot_arguments)
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, RAM_BASE, size, mem + 8));
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, -PAGE, size, mem));
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, RAM_BASE, -PAGE, mem));
+	/* Ending behind the last byte, around all, and behind what PTEs can name. */
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, -size, size, mem));
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, 0, -PAGE, mem));
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, PAGE, -PAGE, mem));
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, (1ul << 56) - PAGE, 2 * PAGE, mem));
+	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, 1ul << 56, PAGE, mem));
+	EXPECT_ERRNO(0, set_slot(vm.fd, 0, 0, (1ul << 56) - size, size, mem));
+	EXPECT_ERRNO(0, set_slot(vm.fd, 0, 0, 0, 0, NULL));
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 0, 0, RAM_BASE, size, (void *)(1ul << 63)));
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 32767, 0, RAM_BASE, size, mem));
 	EXPECT_ERRNO(EINVAL, set_slot(vm.fd, 1 << 16, 0, RAM_BASE, size, mem));
