@@ -18,6 +18,7 @@
  */
 #include "../vmm_core/switch.h"
 #include "fast.h"
+#include "hw.h"
 
 #define SW_RESUME	0
 #define SW_LEAVE	1
@@ -26,9 +27,6 @@
 #define __switcher	__attribute__((__section__(".umbra.switcher"), __used__, \
 				       __noinline__))
 
-#define csr_set_to(csr, val) \
-	asm volatile("csrw " #csr ", %0" : : "r"((u64)(val)) : "memory")
-
 static inline struct umbra_fast *fast_of(struct umbra_switch *sw)
 {
 	return (void *)sw + SW_SIZE + FAST_OFFSET;
@@ -36,25 +34,23 @@ static inline struct umbra_fast *fast_of(struct umbra_switch *sw)
 
 static inline u64 *spt_at(const struct umbra_fast *f, u32 id)
 {
-	return (u64 *)(f->win + ((u64)id << UMBRA_WIN_SHIFT));
+	return hw_at(f->win + ((u64)id << UMBRA_WIN_SHIFT));
 }
 
 static inline u64 *gpt_at(const struct umbra_fast *f, u32 id)
 {
-	return (u64 *)(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_GPT);
+	return hw_at(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_GPT);
 }
 
 static inline struct shadow_page *page_at(const struct umbra_fast *f, u32 id)
 {
-	return (void *)(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_SP);
+	return hw_at(f->win + ((u64)id << UMBRA_WIN_SHIFT) + UMBRA_WIN_SP);
 }
 
 static inline bool fast_trylock(struct umbra_fast *f)
 {
-	u32 was;
+	u32 was = hw_swap_acquire(&f->busy, 1);
 
-	asm volatile("amoswap.w.aq %0, %2, %1"
-		     : "=r"(was), "+A"(f->busy) : "r"(1) : "memory");
 	if (!was)
 		f->holding = 1;
 	return !was;
@@ -63,31 +59,33 @@ static inline bool fast_trylock(struct umbra_fast *f)
 static inline void fast_unlock(struct umbra_fast *f)
 {
 	f->holding = 0;
-	asm volatile("amoswap.w.rl zero, zero, %0" : "+A"(f->busy) : : "memory");
+	hw_clear_release(&f->busy);
 }
 
 static inline void fence_va(struct umbra_switch *sw, u64 va)
 {
-	asm volatile("sfence.vma %0, zero" : : "r"(va) : "memory");
+	hw_fence_va(va);
 	umbra_switch_count(sw, SW_COUNT_FENCES);
 }
 
 static inline void fence_all_va(struct umbra_switch *sw)
 {
-	asm volatile("sfence.vma" : : : "memory");
+	hw_fence_all();
 	umbra_switch_count(sw, SW_COUNT_FENCES);
 }
 
 static inline void set_satp(struct umbra_switch *sw, u64 satp)
 {
-	csr_set_to(satp, satp);
+	hw_csr_set(satp, satp);
 	umbra_switch_count(sw, SW_COUNT_SATP);
 	fence_all_va(sw);
 }
 
 static inline bool frozen(const struct umbra_fast *f)
 {
-	return *(volatile u64 *)&((struct umbra_vm_page *)f->vm)->frozen;
+	const struct umbra_vm_page *vm = hw_at(f->vm);
+
+	return *(volatile u64 *)&vm->frozen;
 }
 
 /* The known PTE of a guest frame, or 0. */
@@ -97,13 +95,13 @@ static inline u64 known_pte(const struct umbra_fast *f, u64 gfn)
 
 	if (n >= f->known_nr || gfn - f->hole_gfn < f->hole_nr)
 		return 0;
-	return ((volatile u64 *)f->known)[n];
+	return *(volatile u64 *)hw_at(f->known + 8 * n);
 }
 
 /* Where entry @idx of the guest's table in frame @gfn is, if it is known. */
-static inline u64 *gpte_at(const struct umbra_fast *f, u64 gfn, unsigned int idx)
+static inline u64 gpte_va(const struct umbra_fast *f, u64 gfn, unsigned int idx)
 {
-	return (u64 *)(f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12)) + idx;
+	return f->guest + ((gfn - UMBRA_KNOWN_BASE) << 12) + 8 * idx;
 }
 
 /* Entry @idx of the guest's table in frame @gfn: false if it is not at hand. */
@@ -112,7 +110,7 @@ static inline bool read_gpte(struct umbra_fast *f, u64 gfn, unsigned int idx,
 {
 	if (!known_pte(f, gfn))
 		return false;
-	*pte = *(volatile u64 *)gpte_at(f, gfn, idx);
+	*pte = *(volatile u64 *)hw_at(gpte_va(f, gfn, idx));
 	return true;
 }
 
@@ -144,7 +142,7 @@ static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 	cpu->sepc = cpu->pc;
 	cpu->scause = cause;
 	cpu->stval = tval;
-	csr_set_to(sepc, cpu->stvec & ~3UL);
+	hw_csr_set(sepc, cpu->stvec & ~3UL);
 	if (cpu->priv == UMBRA_PRIV_S) {
 		cpu->sstatus = status | V_SPP;
 		return SW_RESUME;
@@ -153,7 +151,7 @@ static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 	cpu->priv = UMBRA_PRIV_S;
 	sw->salt = sw->salt_s;
 	if (sw->envcfg_flip)
-		csr_set_to(0x10a, sw->envcfg_s);
+		hw_csr_set(0x10a, sw->envcfg_s);
 	set_satp(sw, sw->root_priv_s);
 	return SW_RESUME;
 }
@@ -173,7 +171,7 @@ struct fast_leaf {
 static inline void rmap_del(struct umbra_fast *f, u32 id, unsigned int idx,
 			    u64 gfn)
 {
-	u32 *link = (u32 *)f->rmap + umbra_rmap_hash(gfn, 0);
+	u32 *link = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0));
 	u32 me = id * 512 + idx + 1;
 	struct shadow_page *sp = page_at(f, id);
 
@@ -186,7 +184,7 @@ static inline void rmap_del(struct umbra_fast *f, u32 id, unsigned int idx,
 static inline void rmap_add(struct umbra_fast *f, u32 id, unsigned int idx,
 			    u64 gfn)
 {
-	u32 *head = (u32 *)f->rmap + umbra_rmap_hash(gfn, 0);
+	u32 *head = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0));
 
 	page_at(f, id)->next[idx] = *head;
 	*head = id * 512 + idx + 1;
@@ -261,25 +259,18 @@ static inline bool gpte_permits(u64 pte, u8 view, u64 want)
 static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
 			  u64 *pte, u64 want)
 {
-	u64 *at = gpte_at(f, gfn, idx);
+	u64 at = gpte_va(f, gfn, idx);
 	u64 new = *pte | V_PTE_A | (want == V_PTE_W ? V_PTE_D : 0);
-	u64 was, fail;
+	bool stored;
 
 	if (new == *pte)
 		return true;
 	if (!f->adue || (known_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
 		return false;
 	/* Once: an SC that fails without a reason leaves it to fault.c. */
-	asm volatile("	lr.d.aqrl %0, %2\n"
-		     "	li	%1, 1\n"
-		     "	bne	%0, %3, 1f\n"
-		     "	sc.d.aqrl %1, %4, %2\n"
-		     "1:\n"
-		     : "=&r"(was), "=&r"(fail), "+A"(*at)
-		     : "r"(*pte), "r"(new)
-		     : "memory");
+	stored = hw_cmpxchg_once(hw_at(at), *pte, new);
 	*pte = new;
-	return !fail;
+	return stored;
 }
 
 /*
@@ -441,10 +432,10 @@ struct fast_place {
 #define COMPARE_CHEAP	96
 
 /* The guest's entry at @at is as the shadow has it; if it does not change ... */
-static inline void quick_add(struct umbra_quick *q, const u64 *at, u64 then)
+static inline void quick_add(struct umbra_quick *q, u64 at, u64 then)
 {
 	if (q->nr < UMBRA_QUICK_ENTRIES) {
-		q->at[q->nr] = (u64)at;
+		q->at[q->nr] = at;
 		q->then[q->nr] = then;
 	}
 	q->nr++;
@@ -460,7 +451,7 @@ static inline bool quick_same(const struct umbra_fast *f, const struct umbra_qui
 	if (q->changes != f->changes || q->space != space || q->nr > UMBRA_QUICK_ENTRIES)
 		return false;
 	for (u32 n = 0; n < q->nr; n++)
-		if (*(volatile u64 *)q->at[n] != q->then[n])
+		if (*(volatile u64 *)hw_at(q->at[n]) != q->then[n])
 			return false;
 	return true;
 }
@@ -474,7 +465,8 @@ static inline bool compare_leaves(struct umbra_fast *f, u32 id, struct umbra_qui
 {
 	const struct shadow_page *sp = page_at(f, id);
 	u64 gfn = shadow_table_gfn(&sp->role);
-	const u64 *now = gpte_at(f, gfn, 0);
+	u64 at = gpte_va(f, gfn, 0);
+	const u64 *now = hw_at(at);
 	const u64 *then = gpt_at(f, id);
 	const u64 *spt = spt_at(f, id);
 	unsigned int seen = 0;
@@ -491,7 +483,7 @@ static inline bool compare_leaves(struct umbra_fast *f, u32 id, struct umbra_qui
 				continue;
 			seen++;
 			if (((volatile const u64 *)now)[idx] == then[idx]) {
-				quick_add(q, &now[idx], then[idx]);
+				quick_add(q, at + 8 * idx, then[idx]);
 				continue;
 			}
 			if ((spt[idx] & V_PTE_V) && !take_back(f, id, idx))
@@ -549,7 +541,7 @@ static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool glob
 					return false;
 				continue;
 			}
-			quick_add(q, gpte_at(f, shadow_table_gfn(&sp->role), idx), now);
+			quick_add(q, gpte_va(f, shadow_table_gfn(&sp->role), idx), now);
 		}
 		if (is_leaf(entry))
 			continue;
@@ -652,7 +644,7 @@ static inline void log_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 /* Go on @bytes behind the instruction that trapped. */
 static inline void done(struct umbra_switch *sw, unsigned int bytes)
 {
-	csr_set_to(sepc, sw->cpu.pc + bytes);
+	hw_csr_set(sepc, sw->cpu.pc + bytes);
 }
 
 /* --- satp --------------------------------------------------------------------------------- */

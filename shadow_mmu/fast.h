@@ -41,10 +41,12 @@ enum umbra_view {
 /* Set in a shadow role's view beside enum umbra_view while sstatus.MXR is. */
 #define UMBRA_VIEW_MXR		0x80
 
+#ifndef UMBRA_SPACES			/* a test makes these two small */
 #define UMBRA_SPACES		32
+#define UMBRA_FENCE_LOG		32	/* a power of two */
+#endif
 #define UMBRA_NO_SPACE		UMBRA_SPACES
 #define UMBRA_SPACE_HINTS	32	/* a power of two */
-#define UMBRA_FENCE_LOG		32	/* a power of two */
 /* umbra_fast.compared: a space that is fenced is then worth wiping. */
 #define UMBRA_COMPARE_ENOUGH	12288
 #define UMBRA_RMAP_BITS		12

@@ -16,6 +16,7 @@
 
 #include "../vmm_core/trace.h"
 #include "../vmm_core/vmm.h"
+#include "hw.h"
 #include "shadow.h"
 
 /* --- walking the guest's tables ------------------------------------------------- */
@@ -34,23 +35,9 @@ static int op_read_pte(void *ctx, u64 gpa, u64 *pte)
 	return shadow_read_gpte(ctx, gpa, pte);
 }
 
-/*
- * The kernel's cmpxchg64() may be compiled to amocas, which not every
- * assembler that can build this module knows.
- */
 bool umbra_cmpxchg(u64 *ptr, u64 old, u64 new)
 {
-	u64 was, fail;
-
-	asm volatile("1:	lr.d.aqrl %0, %2\n"
-		     "	bne	%0, %3, 2f\n"
-		     "	sc.d.aqrl %1, %4, %2\n"
-		     "	bnez	%1, 1b\n"
-		     "2:\n"
-		     : "=&r"(was), "=&r"(fail), "+A"(*ptr)
-		     : "r"(old), "r"(new)
-		     : "memory");
-	return was == old;
+	return hw_cmpxchg(ptr, old, new);
 }
 
 /* A or D: atomically, as hardware does (privileged spec, section 10.3.2). */

@@ -86,7 +86,9 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
 /* --- shadow tables (shadow.c) ---------------------------------------------- */
 
 #define UMBRA_SHADOW_HASH	1024
+#ifndef UMBRA_SHADOW_MAX		/* a test makes it small */
 #define UMBRA_SHADOW_MAX	8192	/* pages; beyond that all are dropped */
+#endif
 /* Shadow pages that one last-level table of the window maps. */
 #define UMBRA_WIN_PER_TABLE	(512UL >> (UMBRA_WIN_SHIFT - 12))
 
