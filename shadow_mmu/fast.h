@@ -193,13 +193,18 @@ enum shadow_kind {
 	SHADOW_DIRECT,	/* part of a guest superpage, or satp off; key = gfn */
 };
 
+/* shadow_role.half */
+#define SHADOW_LOWER	1	/* SHADOW_LOWER + 1: the upper half */
+
 /**
  * struct shadow_role - what a shadow page stands for; compared whole
  * @key: see enum shadow_kind
  * @view: enum umbra_view, and UMBRA_VIEW_MXR
  * @access: DIRECT: permission bits (V_PTE_R, W, X) of every leaf
- * @half: upper half of the address space: tells apart the two pages that
- *	shadow a guest root below a wider hardware root
+ * @half: half of the guest's address space, below a wider hardware root; 0
+ *	elsewhere.  Tells apart the two pages that shadow a guest root, and them
+ *	from one that shadows the same frame as a table of a wider mode: there
+ *	may be entries in it that no canonical address of this mode has
  */
 struct shadow_role {
 	u64 key;

@@ -275,12 +275,13 @@ static void child_role(const struct umbra_walk *w, const struct shadow_role *roo
 		role->kind = SHADOW_GLUE;
 		role->key = root->key;
 		/* Glue of the two halves differs where it holds both. */
-		role->half = gva >> 63;
+		role->half = SHADOW_LOWER + (gva >> 63);
 	} else if (level >= w->level && w->top >= 0) {
 		role->kind = SHADOW_TABLE;
 		role->key = w->table[level];
+		/* A root holds canonical addresses alone, other tables all. */
 		if (level == w->top)
-			role->half = gva >> 63;
+			role->half = SHADOW_LOWER + (gva >> 63);
 	} else {
 		role->kind = SHADOW_DIRECT;
 		role->key = (w->gpa >> 12) & ~(span - 1);
