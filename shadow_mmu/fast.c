@@ -326,6 +326,13 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		if (sp->role.kind != SHADOW_TABLE ||
 		    !read_gpte(f, sp->role.key, leaf.idx, &leaf.gpte))
 			return SW_LEAVE;
+		/*
+		 * Fences of one ASID leave links to such a page in place, but
+		 * only global mappings may be found by them.  The first of
+		 * another kind has fault.c mark the path.
+		 */
+		if (!(leaf.gpte & V_PTE_G) && !sp->private)
+			return SW_LEAVE;
 		if (!(leaf.gpte & V_PTE_V))
 			return reflect(sw, cause, va);
 		/* What is odd or large is for fault.c. */
@@ -336,9 +343,6 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		if (!gpte_permits(leaf.gpte, view, want))
 			return reflect(sw, cause, va);
 		if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, want))
-			return SW_LEAVE;
-		/* The first of its kind here: fault.c marks the path. */
-		if (!(leaf.gpte & V_PTE_G) && !sp->private)
 			return SW_LEAVE;
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
 		leaf.perm = leaf.gpte & (V_PTE_R | V_PTE_W | V_PTE_X);
