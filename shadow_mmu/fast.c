@@ -577,9 +577,6 @@ static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
 		return true;
 	q->nr = 0;
 
-	/* See shadow_space_clear_private(). */
-	if (!global && space->flips != f->flips)
-		return false;
 	if (global && f->compared > UMBRA_COMPARE_ENOUGH)
 		return false;
 	for (int view = 0; ok && view < UMBRA_VIEWS; view++)
@@ -702,7 +699,8 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 	    f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
 		return SW_LEAVE;
 	hw = space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
-	if (!hw)
+	/* Of another number: it is to be emptied, see mark_path(). */
+	if (!hw || space->flips != f->flips)
 		return SW_LEAVE;
 	if (i == f->now)
 		space->seen = seen;

@@ -302,7 +302,9 @@ static bool is_linked(struct umbra_vcpu *vcpu, struct shadow_page *sp,
  * is about to hold one if @private.
  *
  * A page that is not private then leads to global mappings only, but for one
- * case: another path to a page of this one.  That is what flips counts.
+ * case: another path to a page of this one.  That is what flips counts: every
+ * space that was filled before is emptied, the one in use at once, the others
+ * when they come into use.
  */
 static void mark_path(struct umbra_mmu *mmu, struct shadow_page **path, int n,
 		      bool private)
@@ -337,10 +339,10 @@ static int link_child(struct umbra_vcpu *vcpu, struct shadow_page *sp,
  * The page that holds the leaf for @gva, with everything above it linked and
  * up to date.  ERR_PTR(-ENOMEM) when shadow pages ran out.
  */
-static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
-				      const struct umbra_walk *w,
-				      struct shadow_page *root, u64 gva,
-				      u64 perm, int leaf_level)
+static struct shadow_page *link_path(struct umbra_vcpu *vcpu,
+				     const struct umbra_walk *w,
+				     struct shadow_page *root, u64 gva,
+				     u64 perm, int leaf_level)
 {
 	struct shadow_page *path[UMBRA_MAX_LEVELS] = { root };
 	struct shadow_page *sp = root;
@@ -366,6 +368,27 @@ static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
 	mark_path(&vcpu->mmu, path, n,
 		  w->top >= 0 && !(w->pte[w->level] & V_PTE_G));
 	return sp;
+}
+
+/*
+ * The same; and if a page that other paths may lead to became private, what is
+ * linked by them is compared again.  Fences of one ASID, and adopt_global(),
+ * trusted links that only global mappings may be found by.
+ */
+static struct shadow_page *build_path(struct umbra_vcpu *vcpu,
+				      const struct umbra_walk *w,
+				      struct shadow_page *root, u64 gva,
+				      u64 perm, int leaf_level)
+{
+	struct umbra_space *space = shadow_space_now(vcpu);
+	struct shadow_page *sp;
+
+	sp = link_path(vcpu, w, root, gva, perm, leaf_level);
+	if (IS_ERR(sp) || !space || space->flips == vcpu->mmu.fast->flips)
+		return sp;
+	shadow_space_clear(vcpu, space);
+	/* Now that all of the path is private no page becomes it. */
+	return link_path(vcpu, w, root, gva, perm, leaf_level);
 }
 
 struct shadow_page *shadow_path_upper(struct umbra_vcpu *vcpu,

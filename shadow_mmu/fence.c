@@ -77,7 +77,8 @@ void shadow_space_replay(struct umbra_vcpu *vcpu, struct umbra_space *space)
 {
 	struct umbra_fast *fast = vcpu->mmu.fast;
 
-	if (fast->log_nr - space->seen > UMBRA_FENCE_LOG) {
+	if (fast->log_nr - space->seen > UMBRA_FENCE_LOG ||
+	    space->flips != fast->flips) {
 		if (space->satp)
 			clear(vcpu, space);
 		space->seen = fast->log_nr;

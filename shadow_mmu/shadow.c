@@ -463,10 +463,6 @@ static void clear_private(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 s
  */
 void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *space)
 {
-	if (space->flips != vcpu->mmu.fast->flips) {
-		shadow_space_clear(vcpu, space);
-		return;
-	}
 	umbra_mmu_lock(&vcpu->mmu);
 	for (int view = 0; view < UMBRA_VIEWS; view++)
 		if (space->hw[view])
