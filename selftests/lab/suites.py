@@ -400,6 +400,8 @@ def main():
         return not any("disk=debian" in needs(find_suite(r["suite"])[1], r["options"]) for r in chosen)
     run = Run()
     if not a.row:
+        if a.long:
+            os.environ.setdefault("STEPS", "3000000")  # of test_shadow
         unit_tests(run, "selftests/unit")
         unit_tests(run, "user")
         if not a.unit:
