@@ -9,9 +9,11 @@ the .deb files beside. Nothing of riscv64 runs on this machine:
   3. an emulated board mounts it and runs `dpkg --configure -a`;
   4. with an ESP it becomes a disk, CACHE/disk/debian.img.
 
-The disk (GPT): 1: ESP with GRUB as \\EFI\\BOOT\\BOOTRISCV64.EFI, 2: ext4, label
-"root", with /boot/vmlinuz, /boot/initrd.img and /boot/extlinux/extlinux.conf.
-root logs in without a password, on ttyS0.
+The disk (GPT): 1: ext4, label "root", with /boot/vmlinuz, /boot/initrd.img and
+/boot/extlinux/extlinux.conf; 2: ESP with GRUB as \\EFI\\BOOT\\BOOTRISCV64.EFI.
+In this order, and with the first marked bootable: U-Boot takes what it finds first,
+and looks at nothing but an ESP where no other partition has the mark. The kernel's
+command line says which of the two it was. root logs in without a password, on ttyS0.
 """
 
 import glob
@@ -30,7 +32,7 @@ ROOT = os.path.join(DISK, "root")
 INFO = os.path.join(ROOT, "var/lib/dpkg/info")
 MB = 1 << 20
 ESP_MB, ROOT_MB = 64, 640
-CMDLINE = "console=ttyS0 root=/dev/vda2"
+CMDLINE = "console=ttyS0 root=/dev/vda1 lab.loader="
 
 FSTAB = "LABEL=root / ext4 defaults 0 1\n"
 # An emulated machine in an emulated machine takes its time.
@@ -40,10 +42,10 @@ timeout 10
 label debian
   linux /boot/vmlinuz
   initrd /boot/initrd.img
-  append %s
+  append %sextlinux
 """ % CMDLINE
 GRUB = """search --no-floppy --label root --set=root
-linux /boot/vmlinuz %s
+linux /boot/vmlinuz %sgrub
 initrd /boot/initrd.img
 boot
 """ % CMDLINE
@@ -236,9 +238,12 @@ def make_esp(path):
 def make_disk(esp, root, path):
     with open(path, "wb") as f:
         f.truncate((ESP_MB + ROOT_MB + 2) * MB)
-    table = "label: gpt\nstart=1MiB, size=%dMiB, type=uefi, name=esp\nsize=%dMiB, type=linux, name=root\n"
-    run("sfdisk", "--quiet", path, input=(table % (ESP_MB, ROOT_MB)).encode())
-    for part, at in ((esp, 1), (root, 1 + ESP_MB)):
+    table = (
+        "label: gpt\nstart=1MiB, size=%dMiB, type=linux, name=root, attrs=LegacyBIOSBootable\n"
+        "size=%dMiB, type=uefi, name=esp\n"
+    )
+    run("sfdisk", "--quiet", path, input=(table % (ROOT_MB, ESP_MB)).encode())
+    for part, at in ((root, 1), (esp, 1 + ROOT_MB)):
         run("dd", "if=" + part, "of=" + path, "bs=1M", "seek=%d" % at, "conv=notrunc,sparse")
 
 
