@@ -134,11 +134,10 @@ static int oracle_asid(u64 satp)
 	model_fail("the script has no such ASID");
 }
 
-/* sfence.vma; @va, @asid: indices, -1: of all. */
-static void oracle_fence(unsigned int hart, int va, int asid)
+/* sfence.vma, not before @now; @va, @asid: indices, -1: of all. */
+static void oracle_fence(unsigned int hart, int va, int asid, u64 now)
 {
 	struct oracle_hart *o = &oracle.hart[hart];
-	u64 now = ++oracle.now;
 
 	if (va < 0 && asid < 0)
 		o->fence = now;

@@ -88,6 +88,7 @@ static const struct setup *setup;
 static const struct step *step;		/* the one that is executed */
 static struct hart *hart;		/* its vCPU */
 static u64 step_began;			/* oracle.now then */
+static bool raced;			/* another hart did something meanwhile */
 
 static struct {
 	u64 steps, scripts, mapped, stored, page_faults, access_faults, emulated;
@@ -396,6 +397,8 @@ static bool fault_fast(u64 va, enum umbra_access access, enum outcome *out)
 	sw->exit_stval = va;
 	sw->cpu.pc = 0x1000;
 	sw->cpu.stvec = 0x2000;
+	sw->cpu.sstatus &= ~V_SIE;
+	sw->cpu.sstatus |= step->rand & 1 ? V_SIE : 0;
 	before = sw->cpu;
 	if (!call_fast(hart, FAST_FAULT, 0, 0))
 		return false;
@@ -577,6 +580,12 @@ static void change(u64 va, int level, u64 val)
 		guest_write(gpa, step->c ? oracle_value(gpa) ^ val : val);
 }
 
+/* What another hart stores meanwhile a fence may see or not. */
+static void fenced(int va, int asid)
+{
+	oracle_fence(cpu_no(hart), va, asid, raced ? step_began : ++oracle.now);
+}
+
 static void fence(void)
 {
 	struct umbra_cpu *cpu = hart->vcpu.cpu;
@@ -595,7 +604,7 @@ static void fence(void)
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, va < 0, cpu->gpr[5], asid < 0, cpu->gpr[6]);
 	}
-	oracle_fence(cpu_no(hart), va, asid);
+	fenced(va, asid);
 }
 
 static void set_satp(u64 satp)
@@ -652,7 +661,7 @@ static void switch_space(u64 satp, int asid)
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, true, 0, asid < 0, cpu->gpr[6]);
 	}
-	oracle_fence(cpu_no(hart), -1, asid);
+	fenced(-1, asid);
 	if (nr < 2)
 		set_satp(satp);
 	else
@@ -661,7 +670,7 @@ static void switch_space(u64 satp, int asid)
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, true, 0, asid < 0, cpu->gpr[6]);
 	}
-	oracle_fence(cpu_no(hart), -1, asid);
+	fenced(-1, asid);
 	count.runs += nr == 3;
 }
 
@@ -807,6 +816,7 @@ static void race(enum moment now)
 	u64 r = host_rand();
 
 	count.races++;
+	raced = true;
 	if (now == IN_NOTIFIER)
 		return run_on(r);
 	if ((step->how & WITH_HOST) && now == IN_HOST)
@@ -833,6 +843,7 @@ static void execute(const struct step *s)
 	step = s;
 	hart = &host.hart[s->vcpu % host.nr_harts];
 	step_began = oracle.now;
+	raced = false;
 	update.any = false;
 	host.rand = s->rand;
 	host.oom = s->how & WITH_OOM ? 512 : 0;
@@ -1105,6 +1116,7 @@ static u64 random_pte(const struct setup *s, int level)
 /* Kinds of scripts. */
 #define QUIET	1	/* the host leaves the guest alone */
 #define CALM	2	/* the guest does what guests do mostly: tables stay as they are */
+#define FULL	4	/* all fences are of everything */
 
 static void random_step(const struct setup *s, struct step *t, const struct step *before,
 			unsigned int kind)
@@ -1157,12 +1169,12 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 		t->val = t->c ? pick(bits, ARRAY_SIZE(bits)) : random_pte(s, t->b);
 		break;
 	case OP_FENCE:
-		if (chance(kind & CALM ? 5 : 25))
+		if (chance(kind & FULL ? 100 : kind & CALM ? 5 : 25))
 			t->a = NONE;
-		t->b = chance(40) ? NONE : unit_rand_below(MAX_ASIDS);
+		t->b = chance(kind & FULL ? 100 : 40) ? NONE : unit_rand_below(MAX_ASIDS);
 		break;
 	case OP_SWITCH:
-		t->b = chance(70) ? NONE : unit_rand_below(MAX_ASIDS);
+		t->b = chance(kind & FULL ? 100 : 60) ? NONE : unit_rand_below(MAX_ASIDS);
 		break;
 	case OP_SUM:
 		t->a = chance(50);
@@ -1483,7 +1495,7 @@ UNIT_TEST(random_scripts)
 	memset(&count, 0, sizeof(count));
 	for (u64 done = 0; done < wanted;) {
 		int nr = FIRST_STEPS + unit_rand_below(chance(30) ? MAX_STEPS - FIRST_STEPS : 500);
-		unsigned int kind = unit_rand_below(4);
+		unsigned int kind = unit_rand_below(8);
 
 		random_setup(&s);
 		for (int i = 0; i < nr; i++)
