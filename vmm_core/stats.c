@@ -85,6 +85,10 @@ static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
 		return READ_ONCE(fast->satps);
 	case UMBRA_STAT_FAST_ABORT:
 		return READ_ONCE(fast->aborts);
+#ifdef UMBRA_COUNT
+	case UMBRA_STAT_SW_TRAPS ... UMBRA_STAT_SW_TRAPS + SW_COUNTS - 1:
+		return READ_ONCE(umbra_switch_counts(vcpu->sw)[stat - UMBRA_STAT_SW_TRAPS]);
+#endif
 	default:
 		return READ_ONCE(vcpu->stat[stat]);
 	}
@@ -131,11 +135,6 @@ static void fill(const struct stats_of *of, struct stats_image *img)
 		strscpy(d->name, stat_names[i], NAME_SIZE);
 		img->data[i] = counter(of, i);
 	}
-#ifdef UMBRA_COUNT
-	for (int i = 0; i < SW_COUNTS; i++)
-		img->data[UMBRA_STAT_SW_TRAPS + i] =
-			READ_ONCE(umbra_switch_counts(vcpu->sw)[i]);
-#endif
 }
 
 static ssize_t stats_read(struct file *file, char __user *buf, size_t len,
