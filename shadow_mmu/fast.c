@@ -149,7 +149,7 @@ static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 	}
 	cpu->sstatus = status;
 	cpu->priv = UMBRA_PRIV_S;
-	sw->salt = sw->salt_s;
+	sw->trap_va = sw->vec_s;
 	if (sw->envcfg_flip)
 		hw_csr_set(0x10a, sw->envcfg_s);
 	set_satp(sw, sw->root_priv_s);
@@ -664,14 +664,14 @@ static inline const struct umbra_hot *hot_at(struct umbra_switch *sw, u64 pc, u6
 
 /* The instruction after @pc, where it is hot and of this kind; one page, as ever. */
 static inline const struct umbra_hot *hot_after(struct umbra_switch *sw, u64 pc, u64 salt,
-						u64 kind)
+						enum umbra_hot_kind kind)
 {
 	const struct umbra_hot *hot;
 
 	if (((pc + 4) ^ pc) >> 12)
 		return NULL;
 	hot = hot_at(sw, pc + 4, salt);
-	return hot && hot->kind == kind ? hot : NULL;
+	return hot && umbra_hot_is(hot, kind) ? hot : NULL;
 }
 
 /*
@@ -706,7 +706,7 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 		space->seen = seen;
 	fence = hot_after(sw, pc, space->salt_s, UMBRA_HOT_FENCE);
 	if (fence)
-		log_fence(sw, fence->slot, fence->imm);
+		log_fence(sw, umbra_hot_regs(fence) & 31, umbra_hot_regs(fence) >> 5);
 	if (!fast_trylock(f))
 		return SW_LEAVE;
 	ok = replay(f, space);
@@ -727,8 +727,9 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 	if (sw->root_priv_s)
 		sw->root_priv_s = hw;
 	sw->salt_s = space->salt_s;
-	sw->salt_u = space->salt_u;
 	sw->salt = space->salt_s;
+	sw->vec_s = space->salt_s ? sw->vec_salted : sw->vec_shared;
+	sw->trap_va = sw->vec_s;
 	sw->cpu.satp = satp;
 	set_satp(sw, hw);
 	if (fence) {
@@ -766,7 +767,7 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 		return SW_LEAVE;
 	log_fence(sw, rs1, rs2);
 	satp = hot_after(sw, sw->cpu.pc, sw->salt, UMBRA_HOT_SATP);
-	if (satp && sw_switch_space(sw, sw->cpu.pc + 4, sw->cpu.gpr[satp->imm],
+	if (satp && sw_switch_space(sw, sw->cpu.pc + 4, sw->cpu.gpr[umbra_hot_regs(satp)],
 				    seen) == SW_RESUME) {
 		f->fences++;
 		return SW_RESUME;

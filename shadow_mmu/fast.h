@@ -78,8 +78,7 @@ enum umbra_view {
  * @hw: hardware satp of each view's root, 0: not made yet
  * @flips: umbra_fast.flips when it was last empty: if it is the same now, every
  *	page below a page that is not private is not private either
- * @salt_s: tells its S-mode entries apart in the hot table
- * @salt_u: the same for U-mode
+ * @salt_s: tells its entries in the hot table apart; 0: it has none of its own
  * @root: id of each view's root, valid where @hw is not 0
  * @mxr: sstatus.MXR
  */
@@ -90,7 +89,6 @@ struct umbra_space {
 	u64 hw[UMBRA_VIEWS];
 	u64 flips;
 	u64 salt_s;
-	u64 salt_u;
 	u32 root[UMBRA_VIEWS];
 	u8 mxr;
 };

@@ -473,18 +473,16 @@ void shadow_space_clear_private(struct umbra_vcpu *vcpu, struct umbra_space *spa
 
 /*
  * A hot entry's tag is the pc, which is canonical, xored above bit 56 with a
- * number that tells apart the address spaces that may not share entries: one for
+ * number that tells apart the address spaces that may not share entries: none for
  * S-mode addresses that the guest maps with G, which are the same in all of its
  * address spaces; one for satp off; one for M-mode, where virtual addresses are
- * physical whatever MPRV is; one for U-mode, which has no entries; the others
- * are for S-mode of one space, in turn: when one is used again, the table is
- * emptied.
+ * physical whatever MPRV is; the others are for S-mode of one space, in turn: when
+ * one is used again, the table is emptied.  U-mode has no entries.
  */
-#define SALT_GLOBAL	1
-#define SALT_BARE	2
-#define SALT_MACHINE	3
-#define SALT_USER	4
-#define SALT_PRIVATE	5
+#define SALT_GLOBAL	0
+#define SALT_BARE	1
+#define SALT_MACHINE	2
+#define SALT_PRIVATE	3
 #define SALTS		UMBRA_SALTS
 static_assert(SALT_PRIVATE + UMBRA_SPACES < SALTS);
 
@@ -573,7 +571,6 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 		.satp = satp, .mxr = mxr, .seen = fast->log_nr,
 		.flips = vcpu->mmu.fast->flips,
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
-		.salt_u = salt_bits(SALT_USER),
 	};
 	fast->changes++;
 	return space;
@@ -759,16 +756,18 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 	fast->adue = umbra_adue(vcpu);
 	fast->reflect = !vcpu->m || !(~vcpu->m->medeleg & PAGE_FAULTS);
 	sw->salt_s = space->salt_s;
-	sw->salt_u = space->salt_u;
+	sw->vec_s = space->salt_s ? sw->vec_salted : sw->vec_shared;
+	sw->salt = sw->salt_s;
 	sw->entry_satp = shadow_make_satp(shadow_root_now(vcpu)->spt);
 	switch (vcpu->cpu->priv) {
 	case UMBRA_PRIV_U:
-		sw->salt = sw->salt_u;
+		sw->trap_va = sw->vec_u;
 		break;
 	case UMBRA_PRIV_S:
-		sw->salt = sw->salt_s;
+		sw->trap_va = sw->vec_s;
 		break;
 	default:
+		sw->trap_va = sw->vec_salted;
 		sw->salt = sw->salt_m;
 	}
 	return 0;
@@ -776,7 +775,7 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 
 /*
  * A site of S-mode was met through a mapping that is not global: from now on
- * this address space has hot entries of its own.  U-mode always has.
+ * this address space has hot entries of its own.
  */
 void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 {
@@ -973,7 +972,7 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 	u64 flags = V_PTE_V | V_PTE_A;
 
 	for (unsigned int i = 0; i < UMBRA_SW_PAGES; i++) {
-		u64 perm = i < UMBRA_SW_TEXT_PAGES ? V_PTE_R | V_PTE_X :
+		u64 perm = umbra_switch_page_is_text(i) ? V_PTE_R | V_PTE_X :
 			   V_PTE_R | V_PTE_W | V_PTE_D;
 		unsigned long pfn = umbra_switch_page(vcpu, i) >> 12;
 

@@ -24,24 +24,36 @@
 #include "machine.h"
 #include "switch_offsets.h"
 
-/* One entry of the hot table: what stood at a rewritten site. */
-struct umbra_hot {
-	u64 tag;	/* pc ^ salt of the address space; 0 = empty */
-	u64 first;	/* switcher address to jump to */
-	u64 op;
-	u64 rd;
-	u64 slot;	/* CSR's offset from the base register */
-	u64 imm;	/* immediate operand, or mask for the value written */
-	u64 next;	/* address of the entry of the next instruction, 0: none */
-	u64 kind;	/* enum umbra_hot_kind */
+#define HOT_INSNS	(((1 << HOT_SHIFT) - HOT_CODE) / 4)
+/* No pc is odd. */
+#define HOT_EMPTY	1
+
+/*
+ * What fast.c does several of at once: such an entry has a note in its last word,
+ * where others have nothing or an instruction, whose low bits are 3.
+ */
+enum umbra_hot_kind {
+	UMBRA_HOT_FENCE = 4,	/* regs: rs1 | rs2 << 5 */
+	UMBRA_HOT_SATP = 8,	/* csrw satp, regs */
 };
 
-/* What fast.c does several of at once. */
-enum umbra_hot_kind {
-	UMBRA_HOT_OTHER,
-	UMBRA_HOT_FENCE,	/* slot, imm: numbers of its registers */
-	UMBRA_HOT_SATP,		/* csrw satp, imm: number of the register */
+#define HOT_NOTE(kind, regs)	((kind) | (u32)(regs) << 8)
+
+/* One entry of the hot table: what a rewritten site does (hot.c). */
+struct umbra_hot {
+	u64 tag;	/* pc ^ salt of the address space; or HOT_EMPTY */
+	u32 code[HOT_INSNS];
 };
+
+static inline bool umbra_hot_is(const struct umbra_hot *hot, enum umbra_hot_kind kind)
+{
+	return (hot->code[HOT_INSNS - 1] & 0xff) == kind;
+}
+
+static inline unsigned int umbra_hot_regs(const struct umbra_hot *hot)
+{
+	return hot->code[HOT_INSNS - 1] >> 8;
+}
 
 #define UMBRA_HOT_ENTRIES	BIT(HOT_INDEX_BITS)
 
@@ -56,8 +68,8 @@ struct umbra_switch {
 	u64 hw_sstatus;
 	u64 fpv_mask;
 	u64 fpv_writable;
-	u64 salt;
-	u64 salt_u;
+	u64 salt;	/* of vM or of vS; in vU of the vS below */
+	u64 vec_u;	/* stvec for vU */
 	u64 salt_s;
 	u64 root_u;
 	u64 root_s;
@@ -69,7 +81,7 @@ struct umbra_switch {
 	u64 host_sp;
 	u64 host_sstatus;
 	u64 host_return;
-	u64 trap_va;
+	u64 trap_va;	/* stvec as it is now */
 	u64 arrive_va;
 	u64 base_va;
 	u64 entry_satp;
@@ -89,6 +101,9 @@ struct umbra_switch {
 	u64 abort_va;
 	u64 sip;		/* pending interrupts, as of the last entry */
 	u64 timer_armed;	/* vcpu->timer_armed, as of the last entry */
+	u64 vec_s;	/* stvec for vS: one of the next two */
+	u64 vec_shared;	/* salt_s is 0 */
+	u64 vec_salted;	/* it is not; and for vM */
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
@@ -117,12 +132,22 @@ int umbra_switch_create(struct umbra_vcpu *vcpu);
 void umbra_switch_destroy(struct umbra_vcpu *vcpu);
 /* Physical page @n (0 .. UMBRA_SW_PAGES - 1) in order of placement. */
 phys_addr_t umbra_switch_page(struct umbra_vcpu *vcpu, unsigned int n);
+/* Is it executed and only read there: text, or the hot table? */
+static inline bool umbra_switch_page_is_text(unsigned int n)
+{
+	return n != UMBRA_SW_TEXT_PAGES &&
+	       n < UMBRA_SW_TEXT_PAGES + 1 + UMBRA_SW_HOT_PAGES;
+}
+
 /* The switcher now lies at @va; drops the hot table, whose entries name it. */
 void umbra_switch_place(struct umbra_vcpu *vcpu, u64 va);
 
-/* Forget every hot entry. */
+/* Address of a label of switch_asm.S in the guest's address space. */
+u64 umbra_switch_label(struct umbra_vcpu *vcpu, const char *label);
+
+/* hot.c: forget every hot entry. */
 void umbra_switch_forget(struct umbra_vcpu *vcpu);
-/* Make @insn at @pc hot, if there is a stub for it; true: it was not yet. */
+/* Make @insn at @pc hot, if that is possible; true: it was not yet. */
 bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn);
 
@@ -145,21 +170,19 @@ static inline void umbra_switch_count(struct umbra_switch *sw, int slot)
 #endif
 }
 
-/* switch_asm.S: the way in, the blob, and the stubs in it. */
+/* switch_asm.S: the way in, the blob, and what hot entries call in it. */
 void umbra_switch_enter(struct umbra_switch *sw);
 extern const char umbra_sw_start[], umbra_sw_end[];
-extern const char umbra_sw_arrive[], umbra_sw_trap[];
-extern const char umbra_sw_rs[], umbra_sw_rd[], umbra_sw_imm[];
-extern const char umbra_sw_read[], umbra_sw_swap[], umbra_sw_time[];
-extern const char umbra_sw_sstatus_read[], umbra_sw_sie_clear[];
-extern const char umbra_sw_sie_set[], umbra_sw_sstatus_set[];
-extern const char umbra_sw_sstatus_clear[], umbra_sw_sstatus_swap[];
+extern const char umbra_sw_arrive[], umbra_sw_abort[];
+extern const char umbra_sw_trap_u[], umbra_sw_trap_s[], umbra_sw_trap_salted[];
+extern const char umbra_sw_done[], umbra_sw_bail[];
 extern const char umbra_sw_sstatus_or[], umbra_sw_sstatus_andn[];
-extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_mstatus_read[];
+extern const char umbra_sw_sstatus_set[], umbra_sw_sstatus_clear[];
+extern const char umbra_sw_sstatus_swap[];
 extern const char umbra_sw_mstatus_set[], umbra_sw_mstatus_clear[];
 extern const char umbra_sw_mstatus_swap[];
-extern const char umbra_sw_wfi[], umbra_sw_abort[], umbra_sw_stvec[];
 extern const char umbra_sw_sie_or[], umbra_sw_sie_andn[], umbra_sw_sie_swap[];
-extern const char umbra_sw_stimecmp[], umbra_sw_satp_write[], umbra_sw_sfence[];
+extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_stimecmp[];
+extern const char umbra_sw_satp_write[], umbra_sw_sfence[], umbra_sw_stvec[];
 
 #endif /* UMBRA_SWITCH_H */

@@ -9,15 +9,16 @@
  * to nothing outside itself but the per-vCPU area at t6.
  *
  * Rules:
- *  - sscratch holds the base of the per-vCPU area, in the guest and in the
- *    switcher alike (but for the first instructions of a trap), so a fault
- *    inside the switcher finds its way.
+ *  - sscratch holds the base of the per-vCPU area, in the guest and in C
+ *    (fast.c), so that a fault there finds its way.  While a hot entry executes
+ *    it holds the guest's t6: nothing there can fault, for it accesses nothing
+ *    but that area.
  *  - nothing here dereferences an address that the guest chose.
- *  - a hot stub either completes the instruction or changes nothing and goes
- *    to sw_world_exit, where C does it from the beginning.
+ *  - a hot entry either completes the instruction or changes nothing and goes
+ *    to umbra_sw_bail, where C does it from the beginning.
  *
- * Hot stubs own t2..t5 (spilled in gpr[]), t6 is the base, t5 points to the
- * hot entry.
+ * Hot entries (hot.c makes them) own t3 and t5, which are spilled in gpr[] as
+ * t4 is, in which they keep the guest's pc.  t6 is the base.
  */
 #include "switch_offsets.h"
 
@@ -27,11 +28,14 @@
 #define SPIE		0x20
 #define SIE		0x2
 #define VS		0x600
+#define FS		0x6000
 #define STI		0x20
 #define IRQ_MASK	0x222
 #define LCOFI_BIT	13
 #define SUM_BIT		18
 #define MXR_BIT		19
+#define SUM		(1 << SUM_BIT)
+#define MXR		(1 << MXR_BIT)
 #define MIE		0x8
 #define MPIE		0x80
 #define MPP		0x1800
@@ -188,7 +192,7 @@ umbra_sw_arrive:
 
 /* Everything of the guest's that is not saved yet. */
 	.macro save_all
-	.irp n, 1,2,3,4,5,6,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27
+	.irp n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27
 	sd	x\n, SW_GPR(\n)(t6)
 	.endr
 	csrr	t0, sstatus
@@ -199,6 +203,13 @@ umbra_sw_arrive:
 	sd	t0, SW_EXIT_SCAUSE(t6)
 	csrr	t0, stval
 	sd	t0, SW_EXIT_STVAL(t6)
+	.endm
+
+/* The guest's t6, the last register on its way, and sscratch = base again. */
+	.macro save_t6
+	csrr	t5, sscratch
+	sd	t5, SW_GPR(31)(t6)
+	csrw	sscratch, t6
 	.endm
 
 /*
@@ -215,47 +226,123 @@ umbra_sw_arrive:
 	j	sw_fast_done
 	.endm
 
-/* Every trap from the guest. */
+/* t5 = address of the hot entry where t4 belongs first: (pc >> 1) % entries */
+	.macro	hot_index
+	slli	t5, t4, 64 - HOT_INDEX_BITS - 1
+	srli	t5, t5, 64 - HOT_INDEX_BITS - HOT_SHIFT
+	add	t5, t5, t6
+	.endm
+
+/* ... and where it may be instead: the index with the top bit flipped. */
+	.macro	hot_other
+	sub	t5, t5, t6
+	lui	t3, 1 << (HOT_INDEX_BITS + HOT_SHIFT - 1 - 12)
+	xor	t5, t5, t3
+	add	t5, t5, t6
+	.endm
+
+/* Go to the hot entry, if the trap is a breakpoint. */
+	.macro	hot_go
+	csrr	t3, scause
+	addi	t3, t3, -3
+	bnez	t3, sw_trap_slow
+	jalr	zero, HOT_CODE(t5)
+	.endm
+
+/*
+ * Every trap from the guest's S-mode, while its address space is one whose hot
+ * entries all spaces share: a tag is a pc.
+ */
 	.balign	4
-	.globl	umbra_sw_trap
-umbra_sw_trap:
+	.globl	umbra_sw_trap_s
+umbra_sw_trap_s:
 	csrrw	t6, sscratch, t6
 	sd	t5, SW_GPR(30)(t6)
-	csrr	t5, sscratch
-	sd	t5, SW_GPR(31)(t6)
-	csrw	sscratch, t6
+	sd	t4, SW_GPR(29)(t6)
+	count	SW_COUNT_TRAPS, t5
+	csrr	t4, sepc
+	hot_index
+	sd	t3, SW_GPR(28)(t6)
+	ld	t3, HOT_TAG(t5)
+	bne	t3, t4, 2f
+1:	hot_go
+2:	hot_other
+	ld	t3, HOT_TAG(t5)
+	beq	t3, t4, 1b
+	j	sw_trap_slow
+
+/* The same where tags are salted; and of M-mode. */
+	.balign	4
+	.globl	umbra_sw_trap_salted
+umbra_sw_trap_salted:
+	csrrw	t6, sscratch, t6
+	sd	t5, SW_GPR(30)(t6)
 	sd	t4, SW_GPR(29)(t6)
 	sd	t3, SW_GPR(28)(t6)
-	sd	t2, SW_GPR(7)(t6)
 	count	SW_COUNT_TRAPS, t5
-	csrr	t5, scause
-	addi	t4, t5, -3
-	bnez	t4, sw_not_breakpoint
-
-	/* Breakpoint: is it a site?  index = (pc >> 1) % entries. */
 	csrr	t4, sepc
-	slli	t2, t4, 64 - HOT_INDEX_BITS - 1
-	srli	t2, t2, 64 - HOT_INDEX_BITS - HOT_SHIFT
-	add	t5, t2, t6
+	hot_index
 	ld	t3, SW_SALT(t6)
 	xor	t4, t4, t3
 	ld	t3, HOT_TAG(t5)
-	bne	t3, t4, 1f
-	ld	t3, HOT_FIRST(t5)
-	jr	t3
-1:	/* Its other place: the index with the top bit flipped. */
-	lui	t3, 1 << (HOT_INDEX_BITS + HOT_SHIFT - 1 - 12)
-	xor	t2, t2, t3
-	add	t5, t2, t6
+	bne	t3, t4, 2f
+1:	csrr	t4, sepc
+	hot_go
+2:	hot_other
 	ld	t3, HOT_TAG(t5)
-	bne	t3, t4, sw_world_exit
-	ld	t3, HOT_FIRST(t5)
-	jr	t3
+	beq	t3, t4, 1b
+	j	sw_trap_slow
 
-sw_not_breakpoint:
+/* Every trap from its U-mode: an ecall goes to its kernel. */
+	.balign	4
+	.globl	umbra_sw_trap_u
+umbra_sw_trap_u:
+	csrrw	t6, sscratch, t6
+	sd	t5, SW_GPR(30)(t6)
+	sd	t4, SW_GPR(29)(t6)
+	count	SW_COUNT_TRAPS, t5
+	csrr	t5, scause
 	addi	t4, t5, -8
-	beqz	t4, sw_ecall
-	addi	t4, t5, -12			/* 12, 13, 15: page faults */
+	bnez	t4, 2f
+	ld	t4, SW_ROOT_PRIV_S(t6)
+	beqz	t4, 2f
+	csrw	satp, t4
+	sfence.vma
+	count	SW_COUNT_SATP, t4
+	count	SW_COUNT_FENCES, t4
+	csrr	t4, sepc
+	sd	t4, SW_SEPC(t6)
+	sd	t5, SW_SCAUSE(t6)
+	sd	zero, SW_STVAL(t6)
+	ld	t4, SW_SSTATUS(t6)
+	andi	t5, t4, SIE
+	slli	t5, t5, 4			/* SPIE = SIE */
+	andi	t4, t4, ~(SPP | SPIE | SIE)
+	or	t4, t4, t5
+	sd	t4, SW_SSTATUS(t6)
+	li	t4, 1
+	sd	t4, SW_PRIV(t6)
+	ld	t4, SW_VEC_S(t6)
+	csrw	stvec, t4
+	sd	t4, SW_TRAP_VA(t6)
+	ld	t4, SW_STVEC(t6)
+	andi	t4, t4, ~3
+	csrw	sepc, t4
+	ld	t4, SW_ENVCFG_FLIP(t6)
+	beqz	t4, 1f
+	ld	t4, SW_ENVCFG_S(t6)
+	csrw	SENVCFG, t4
+1:	ld	t4, SW_GPR(29)(t6)
+	ld	t5, SW_GPR(30)(t6)
+	csrrw	t6, sscratch, t6
+	sret
+2:	sd	t3, SW_GPR(28)(t6)
+
+/* What is not hot: t3..t5 are spilled.  Page faults may be known (fast.c). */
+sw_trap_slow:
+	save_t6
+	csrr	t5, scause
+	addi	t4, t5, -12			/* 12, 13, 15 */
 	sltiu	t4, t4, 4
 	beqz	t4, sw_world_exit
 	csrr	t4, sstatus
@@ -264,63 +351,25 @@ sw_not_breakpoint:
 	save_all
 	call_fast umbra_sw_fault
 
-	/* ecall: from vU it goes to the guest's kernel, from vS to us. */
-sw_ecall:
-	ld	t4, SW_PRIV(t6)
-	bnez	t4, sw_world_exit
-	ld	t2, SW_ROOT_PRIV_S(t6)
-	beqz	t2, sw_world_exit
-	csrr	t4, sepc
-	sd	t4, SW_SEPC(t6)
-	sd	t5, SW_SCAUSE(t6)
-	sd	zero, SW_STVAL(t6)
-	ld	t4, SW_SSTATUS(t6)
-	andi	t3, t4, SIE
-	slli	t3, t3, 4			/* SPIE = SIE */
-	andi	t4, t4, ~(SPP | SPIE | SIE)
-	or	t4, t4, t3
-	sd	t4, SW_SSTATUS(t6)
-	li	t4, 1
-	sd	t4, SW_PRIV(t6)
-	ld	t4, SW_SALT_S(t6)
-	sd	t4, SW_SALT(t6)
-	ld	t4, SW_STVEC(t6)
-	andi	t4, t4, ~3
-	csrw	sepc, t4
-	ld	t4, SW_ENVCFG_FLIP(t6)
-	beqz	t4, 1f
-	ld	t4, SW_ENVCFG_S(t6)
-	csrw	SENVCFG, t4
-1:	csrw	satp, t2
-	sfence.vma
-	count	SW_COUNT_SATP, t4
-	count	SW_COUNT_FENCES, t4
-	j	sw_resume
-
-/*
- * The instruction is done: go on behind it.  If a site that is hot stands
- * there, too, do not wait for the guest to trap on it.
- */
+/* The instructions before t4 are done: back to the guest. */
 	.balign	4
-sw_advance:
-	ld	t3, HOT_NEXT(t5)
-	csrr	t4, sepc
-	addi	t4, t4, 4
+	.globl	umbra_sw_done
+umbra_sw_done:
 	csrw	sepc, t4
-	beqz	t3, sw_resume
-	mv	t5, t3
-	ld	t3, HOT_FIRST(t5)
-	jr	t3
 sw_resume:
-	ld	t2, SW_GPR(7)(t6)
 	ld	t3, SW_GPR(28)(t6)
 	ld	t4, SW_GPR(29)(t6)
 	ld	t5, SW_GPR(30)(t6)
-	ld	t6, SW_GPR(31)(t6)
+	csrrw	t6, sscratch, t6
 	sret
 
+/* A hot entry leaves the instruction at t4 to C. */
+	.globl	umbra_sw_bail
+umbra_sw_bail:
+	csrw	sepc, t4
+	save_t6
+
 /* All else: save the guest, go back to the host. */
-	.balign	4
 sw_world_exit:
 	csrr	t4, sstatus
 	andi	t3, t4, SPP
@@ -389,331 +438,269 @@ sw_nested:
 	sd	t6, SW_NESTED(t6)
 	j	sw_leave
 
-/* ---- hot stubs ------------------------------------------------------------ */
-
-/* t3 = sstatus as the guest reads it; clobbers t2. */
-	.macro	full_sstatus
-	csrr	t3, sstatus
-	ld	t2, SW_FPV_MASK(t6)
-	and	t3, t3, t2
-	ld	t2, SW_SSTATUS(t6)
-	or	t3, t3, t2
-	.endm
-
-	.macro	finish_rd
-	ld	t4, HOT_RD(t5)
-	jr	t4
-	.endm
-
-/* csrr rd, csr held in memory */
-	.balign	4
-	.globl	umbra_sw_read
-umbra_sw_read:
-	ld	t4, HOT_SLOT(t5)
-	add	t4, t4, t6
-	ld	t3, 0(t4)
-	finish_rd
-
-/* csrrw rd, csr held in memory, rs; t4 = rs */
-	.globl	umbra_sw_swap
-umbra_sw_swap:
-	ld	t2, HOT_IMM(t5)
-	and	t4, t4, t2
-	ld	t2, HOT_SLOT(t5)
-	add	t2, t2, t6
-	ld	t3, 0(t2)
-	sd	t4, 0(t2)
-	finish_rd
-
-/* csrr rd, time */
-	.globl	umbra_sw_time
-umbra_sw_time:
-	csrr	t3, time
-	ld	t4, SW_TIME_OFFSET(t6)
-	add	t3, t3, t4
-	finish_rd
-
-/* csrr rd, sstatus */
-	.globl	umbra_sw_sstatus_read
-umbra_sw_sstatus_read:
-	full_sstatus
-	finish_rd
-
-/* t3 = mstatus as vM reads it; clobbers t2. */
-	.macro	full_mstatus
-	full_sstatus
-	ld	t2, SW_M_STATUS(t6)
-	or	t3, t3, t2
-	.endm
-
-/* csrr rd, mstatus */
-	.globl	umbra_sw_mstatus_read
-umbra_sw_mstatus_read:
-	full_mstatus
-	finish_rd
-
-/* csrrs rd, mstatus, t4 */
-	.globl	umbra_sw_mstatus_set
-umbra_sw_mstatus_set:
-	full_mstatus
-	or	t4, t4, t3
-	j	sw_mstatus_commit
-
-/* csrrc rd, mstatus, t4 */
-	.globl	umbra_sw_mstatus_clear
-umbra_sw_mstatus_clear:
-	full_mstatus
-	not	t4, t4
-	and	t4, t4, t3
-	j	sw_mstatus_commit
-
-/* csrrw rd, mstatus, t4 */
-	.globl	umbra_sw_mstatus_swap
-umbra_sw_mstatus_swap:
-	full_mstatus
+/* ---- what hot entries call ------------------------------------------------ */
 
 /*
- * t3 = old, t4 = new.  Here the bits that traps and returns stack may change, as
- * long as MPRV is 0 (MPP would choose another view) and nothing is pending.
+ * An operation of many instructions: t3 is its operand, t5 where to return to,
+ * with the CSR's old value in t3.  t4 and t2 become free here.
  */
-sw_mstatus_commit:
-	sd	t5, SW_SC_SLOT(t6)
-	xor	t2, t3, t4
-	li	t5, ~(MPP | MPIE | MIE | SPP | SPIE | SIE)
-	and	t5, t5, t2
-	bnez	t5, sw_world_exit
-	slli	t5, t4, 63 - MPRV_BIT
-	bltz	t5, sw_world_exit
-	srli	t5, t4, MPP_BIT
-	andi	t5, t5, 3
-	addi	t5, t5, -2
-	beqz	t5, sw_world_exit		/* reserved */
-	andi	t5, t4, MIE | SIE
-	beqz	t5, 1f
-	ld	t5, SW_IRQ_PENDING(t6)
-	bnez	t5, sw_world_exit
-1:	andi	t5, t2, SPP | SPIE | SIE
-	ld	t4, SW_SSTATUS(t6)
-	xor	t4, t4, t5
-	sd	t4, SW_SSTATUS(t6)
-	li	t5, MPP | MPIE | MIE
-	and	t5, t5, t2
-	ld	t4, SW_M_STATUS(t6)
-	xor	t4, t4, t5
-	sd	t4, SW_M_STATUS(t6)
-	ld	t5, SW_SC_SLOT(t6)
-	finish_rd
+	.macro	begin_op name
+	.globl	\name
+\name:
+	csrw	sepc, t4
+	sd	t2, SW_GPR(7)(t6)
+	.endm
 
-/* csrrci rd, sstatus, SIE: local_irq_save() */
-	.globl	umbra_sw_sie_clear
-umbra_sw_sie_clear:
-	full_sstatus
-	ld	t4, SW_SSTATUS(t6)
-	andi	t4, t4, ~SIE
-	sd	t4, SW_SSTATUS(t6)
-	finish_rd
+	.macro	end_op
+	ld	t2, SW_GPR(7)(t6)
+	csrr	t4, sepc
+	jr	t5
+	.endm
 
-/* csrrsi rd, sstatus, SIE: local_irq_enable() */
-	.globl	umbra_sw_sie_set
-umbra_sw_sie_set:
-	ld	t2, SW_IRQ_PENDING(t6)
-	bnez	t2, sw_world_exit
-	full_sstatus
-	ld	t4, SW_SSTATUS(t6)
-	ori	t4, t4, SIE
-	sd	t4, SW_SSTATUS(t6)
-	finish_rd
+/* Nothing has been done: leave it to C. */
+sw_bail_op:
+	ld	t2, SW_GPR(7)(t6)
+	save_t6
+	j	sw_world_exit
 
-/*
- * csrs sstatus, t4: local_irq_restore(), and SUM for user_access_begin(), which
- * are most of what a kernel does to sstatus.
- */
-	.globl	umbra_sw_sstatus_or
-umbra_sw_sstatus_or:
-	andi	t2, t4, ~SIE
-	bnez	t2, 1f
-	beqz	t4, sw_advance
-	ld	t2, SW_IRQ_PENDING(t6)
-	bnez	t2, sw_world_exit
-	ld	t3, SW_SSTATUS(t6)
-	ori	t3, t3, SIE
-	sd	t3, SW_SSTATUS(t6)
-	j	sw_advance
-1:	lui	t2, 1 << (SUM_BIT - 12)
-	bne	t4, t2, umbra_sw_sstatus_set
-	ld	t3, SW_SSTATUS(t6)
+/* \to = sstatus as the guest reads it; clobbers \tmp. */
+	.macro	full_sstatus to, tmp
+	csrr	\to, sstatus
+	ld	\tmp, SW_FPV_MASK(t6)
+	and	\to, \to, \tmp
+	ld	\tmp, SW_SSTATUS(t6)
+	or	\to, \to, \tmp
+	.endm
+
+/* Another root: of view SUM, or back. */
+	.macro	load_root root, tmp
+	sd	\root, SW_ROOT_PRIV_S(t6)
+	csrw	satp, \root
+	sfence.vma
+	count	SW_COUNT_SATP, \tmp
+	count	SW_COUNT_FENCES, \tmp
+	.endm
+
+/* csrs sstatus, t3: user_access_begin(), and all that is not irq_restore() */
+	begin_op umbra_sw_sstatus_or
+	lui	t2, SUM >> 12
+	bne	t3, t2, sw_sstatus_set
 	ld	t4, SW_ROOT_SUM(t6)
-	beqz	t4, sw_world_exit
-	or	t3, t3, t2
-	j	sw_sum_view
-
-/* csrc sstatus, t4: user_access_end() */
-	.globl	umbra_sw_sstatus_andn
-umbra_sw_sstatus_andn:
-	lui	t2, 1 << (SUM_BIT - 12)
-	bne	t4, t2, umbra_sw_sstatus_clear
+	beqz	t4, sw_bail_op
+	load_root t4, t3
 	ld	t3, SW_SSTATUS(t6)
+	or	t3, t3, t2
+	sd	t3, SW_SSTATUS(t6)
+	end_op
+
+/* csrc sstatus, t3: user_access_end() */
+	begin_op umbra_sw_sstatus_andn
+	lui	t2, SUM >> 12
+	bne	t3, t2, sw_sstatus_clear
 	ld	t4, SW_ROOT_S(t6)
-	beqz	t4, sw_world_exit
+	beqz	t4, sw_bail_op
+	load_root t4, t3
+	ld	t3, SW_SSTATUS(t6)
 	not	t2, t2
 	and	t3, t3, t2
-sw_sum_view:
 	sd	t3, SW_SSTATUS(t6)
-	sd	t4, SW_ROOT_PRIV_S(t6)
-	csrw	satp, t4
-	sfence.vma
-	j	sw_advance
+	end_op
 
-/* csrrs rd, sstatus, t4 */
-	.globl	umbra_sw_sstatus_set
-umbra_sw_sstatus_set:
-	full_sstatus
-	or	t4, t4, t3
+/* csrrs t3, sstatus, t3 */
+	begin_op umbra_sw_sstatus_set
+sw_sstatus_set:
+	full_sstatus t4, t2
+	or	t3, t3, t4
 	j	sw_sstatus_commit
 
-/* csrrc rd, sstatus, t4 */
-	.globl	umbra_sw_sstatus_clear
-umbra_sw_sstatus_clear:
-	full_sstatus
-	not	t4, t4
-	and	t4, t4, t3
+/* csrrc t3, sstatus, t3 */
+	begin_op umbra_sw_sstatus_clear
+sw_sstatus_clear:
+	full_sstatus t4, t2
+	not	t3, t3
+	and	t3, t3, t4
 	j	sw_sstatus_commit
 
-/* csrrw rd, sstatus, t4 */
-	.globl	umbra_sw_sstatus_swap
-umbra_sw_sstatus_swap:
-	full_sstatus
+/* csrrw t3, sstatus, t3 */
+	begin_op umbra_sw_sstatus_swap
+	full_sstatus t4, t2
 
-/* t3 = old, t4 = new */
+/* t4 = old, t3 = new */
 sw_sstatus_commit:
 	xor	t2, t3, t4
-	slli	t2, t2, 63 - MXR_BIT
-	bltz	t2, sw_world_exit		/* MXR: another view, C does it */
-	andi	t2, t4, SIE
-	beqz	t2, 1f
-	ld	t2, SW_IRQ_PENDING(t6)
-	bnez	t2, sw_world_exit
-1:
-	xor	t2, t3, t4
-	slli	t2, t2, 63 - SUM_BIT
-	bltz	t2, sw_sum_change
-2:
-	xor	t2, t3, t4
-	srli	t2, t2, 9
-	andi	t2, t2, 0x33			/* FS, VS */
-	bnez	t2, sw_fpv_change
-3:
-	xor	t2, t3, t4
+	li	t4, SUM | MXR | VS
+	and	t4, t4, t2
+	bnez	t4, sw_sstatus_rare
+	andi	t4, t3, SIE
+	bnez	t4, 3f
+sw_sstatus_fs:
+	lui	t4, FS >> 12
+	and	t4, t4, t2
+	bnez	t4, 4f
+2:	xor	t3, t3, t2			/* the old one */
 	andi	t2, t2, SPP | SPIE | SIE
 	ld	t4, SW_SSTATUS(t6)
 	xor	t4, t4, t2
 	sd	t4, SW_SSTATUS(t6)
-	finish_rd
-
-sw_fpv_change:
-	/*
-	 * VS: C has to save or load the vector registers (fpv.c): while the
-	 * guest runs, VS only ever goes up, by the hardware.
-	 */
-	xor	t2, t3, t4
-	andi	t2, t2, VS
-	bnez	t2, sw_world_exit
-	ld	t2, SW_FPV_WRITABLE(t6)
-	csrc	sstatus, t2
-	and	t2, t2, t4
-	csrs	sstatus, t2
-	j	3b
-
-sw_sum_change:
-	xor	t2, t3, t4			/* nothing is half done */
-	andi	t2, t2, VS
-	bnez	t2, sw_world_exit
-	slli	t2, t4, 63 - SUM_BIT
-	bltz	t2, 1f
-	ld	t2, SW_ROOT_S(t6)
-	j	4f
-1:	ld	t2, SW_ROOT_SUM(t6)
-4:	beqz	t2, sw_world_exit
-	sd	t2, SW_ROOT_PRIV_S(t6)
-	csrw	satp, t2
-	sfence.vma
-	sd	t4, SW_SC_SLOT(t6)
-	count	SW_COUNT_SATP, t4
-	count	SW_COUNT_FENCES, t4
-	lui	t4, 1 << (SUM_BIT - 12)
-	ld	t2, SW_SSTATUS(t6)
-	xor	t2, t2, t4
-	sd	t2, SW_SSTATUS(t6)
-	ld	t4, SW_SC_SLOT(t6)
+	end_op
+3:	ld	t4, SW_IRQ_PENDING(t6)
+	beqz	t4, sw_sstatus_fs
+	j	sw_bail_op
+4:	ld	t4, SW_FPV_WRITABLE(t6)		/* VS stays what it was */
+	csrc	sstatus, t4
+	and	t4, t4, t3
+	csrs	sstatus, t4
 	j	2b
 
-/* sret */
+/*
+ * MXR is another view.  With VS vector registers are saved or loaded (fpv.c):
+ * while the guest runs, VS only ever goes up, by the hardware.
+ */
+sw_sstatus_rare:
+	li	t4, MXR | VS
+	and	t4, t4, t2
+	bnez	t4, sw_bail_op
+	andi	t4, t3, SIE
+	beqz	t4, 1f
+	ld	t4, SW_IRQ_PENDING(t6)
+	bnez	t4, sw_bail_op
+1:	slli	t4, t3, 63 - SUM_BIT
+	bltz	t4, 2f
+	ld	t4, SW_ROOT_S(t6)
+	j	3f
+2:	ld	t4, SW_ROOT_SUM(t6)
+3:	beqz	t4, sw_bail_op
+	sd	t3, SW_SC_SLOT(t6)
+	load_root t4, t3
+	ld	t3, SW_SSTATUS(t6)
+	lui	t4, SUM >> 12
+	xor	t3, t3, t4
+	sd	t3, SW_SSTATUS(t6)
+	ld	t3, SW_SC_SLOT(t6)
+	j	sw_sstatus_fs
+
+/* t4 = mstatus as vM reads it; clobbers t2. */
+	.macro	full_mstatus
+	full_sstatus t4, t2
+	ld	t2, SW_M_STATUS(t6)
+	or	t4, t4, t2
+	.endm
+
+/* csrrs t3, mstatus, t3 */
+	begin_op umbra_sw_mstatus_set
+	full_mstatus
+	or	t3, t3, t4
+	j	sw_mstatus_commit
+
+/* csrrc t3, mstatus, t3 */
+	begin_op umbra_sw_mstatus_clear
+	full_mstatus
+	not	t3, t3
+	and	t3, t3, t4
+	j	sw_mstatus_commit
+
+/* csrrw t3, mstatus, t3 */
+	begin_op umbra_sw_mstatus_swap
+	full_mstatus
+
+/*
+ * t4 = old, t3 = new.  Here the bits that traps and returns stack may change, as
+ * long as MPRV is 0 (MPP would choose another view) and nothing is pending.
+ */
+sw_mstatus_commit:
+	xor	t2, t3, t4
+	li	t4, ~(MPP | MPIE | MIE | SPP | SPIE | SIE)
+	and	t4, t4, t2
+	bnez	t4, sw_bail_op
+	slli	t4, t3, 63 - MPRV_BIT
+	bltz	t4, sw_bail_op
+	srli	t4, t3, MPP_BIT
+	andi	t4, t4, 3
+	addi	t4, t4, -2
+	beqz	t4, sw_bail_op			/* reserved */
+	andi	t4, t3, MIE | SIE
+	beqz	t4, 1f
+	ld	t4, SW_IRQ_PENDING(t6)
+	bnez	t4, sw_bail_op
+1:	xor	t3, t3, t2			/* the old one */
+	sd	t3, SW_SC_SLOT(t6)
+	andi	t3, t2, SPP | SPIE | SIE
+	ld	t4, SW_SSTATUS(t6)
+	xor	t4, t4, t3
+	sd	t4, SW_SSTATUS(t6)
+	li	t3, MPP | MPIE | MIE
+	and	t3, t3, t2
+	ld	t4, SW_M_STATUS(t6)
+	xor	t4, t4, t3
+	sd	t4, SW_M_STATUS(t6)
+	ld	t3, SW_SC_SLOT(t6)
+	end_op
+
+/* sret; as all that changes the pc it does not return to the entry */
 	.globl	umbra_sw_sret
 umbra_sw_sret:
 	ld	t3, SW_SSTATUS(t6)
-	andi	t4, t3, SPP
-	bnez	t4, sw_sret_s
-
-	ld	t2, SW_ROOT_U(t6)
-	beqz	t2, sw_world_exit
-	ld	t4, SW_IRQ_PENDING(t6)
-	bnez	t4, sw_world_exit
-	sd	zero, SW_PRIV(t6)
-	ld	t4, SW_SALT_U(t6)
-	sd	t4, SW_SALT(t6)
-	ld	t4, SW_ENVCFG_FLIP(t6)
-	beqz	t4, 1f
-	ld	t4, SW_ENVCFG_U(t6)
-	csrw	SENVCFG, t4
-1:	csrw	satp, t2
+	andi	t5, t3, SPP
+	bnez	t5, 3f
+	ld	t5, SW_IRQ_PENDING(t6)
+	bnez	t5, umbra_sw_bail
+	ld	t5, SW_ROOT_U(t6)
+	beqz	t5, umbra_sw_bail
+	csrw	satp, t5
 	sfence.vma
-	count	SW_COUNT_SATP, t4
-	count	SW_COUNT_FENCES, t4
-	j	sw_sret_tail
-
-sw_sret_s:
-	andi	t4, t3, SPIE
-	beqz	t4, sw_sret_tail
-	ld	t4, SW_IRQ_PENDING(t6)
-	bnez	t4, sw_world_exit
-
-sw_sret_tail:
-	andi	t4, t3, SPIE
-	srli	t4, t4, 4			/* SIE = SPIE, SPIE = 1, SPP = U */
+	count	SW_COUNT_SATP, t5
+	count	SW_COUNT_FENCES, t5
+	sd	zero, SW_PRIV(t6)
+	ld	t5, SW_VEC_U(t6)
+	csrw	stvec, t5
+	sd	t5, SW_TRAP_VA(t6)
+	ld	t5, SW_ENVCFG_FLIP(t6)
+	beqz	t5, 1f
+	ld	t5, SW_ENVCFG_U(t6)
+	csrw	SENVCFG, t5
+1:	andi	t5, t3, SPIE
+2:	srli	t5, t5, 4			/* SIE = SPIE, SPIE = 1, SPP = U */
 	andi	t3, t3, ~(SPP | SPIE | SIE)
-	or	t3, t3, t4
+	or	t3, t3, t5
 	ori	t3, t3, SPIE
 	sd	t3, SW_SSTATUS(t6)
 	ld	t4, SW_SEPC(t6)
 sw_return_to:					/* t4, from a trap of the guest's */
-	csrw	sepc, t4
-	addi	t4, t6, SW_SC_SLOT		/* no reservation survives */
-	sc.d	zero, zero, (t4)
-	j	sw_resume
+	addi	t5, t6, SW_SC_SLOT		/* no reservation survives */
+	sc.d	zero, zero, (t5)
+	j	umbra_sw_done
+3:	andi	t5, t3, SPIE
+	beqz	t5, 2b
+	ld	t5, SW_IRQ_PENDING(t6)
+	beqz	t5, 1b
+	j	umbra_sw_bail
 
 /* mret, in vM; to vM itself C does it */
-	.globl	umbra_sw_mret
-umbra_sw_mret:
+	begin_op umbra_sw_mret
 	ld	t4, SW_IRQ_PENDING(t6)
-	bnez	t4, sw_world_exit
+	bnez	t4, sw_bail_op
 	ld	t3, SW_M_STATUS(t6)
 	srli	t4, t3, MPP_BIT
 	andi	t4, t4, 3
 	beqz	t4, 1f
 	addi	t5, t4, -1
-	bnez	t5, sw_world_exit
+	bnez	t5, sw_bail_op
 	ld	t2, SW_ROOT_PRIV_S(t6)
-	beqz	t2, sw_world_exit
-	ld	t5, SW_SALT_S(t6)
-	sd	t5, SW_SALT(t6)
+	beqz	t2, sw_bail_op
+	ld	t5, SW_VEC_S(t6)
+	csrw	stvec, t5
+	sd	t5, SW_TRAP_VA(t6)
 	ld	t5, SW_ENVCFG_S(t6)
 	j	2f
 1:	ld	t2, SW_ROOT_U(t6)
-	beqz	t2, sw_world_exit
-	ld	t5, SW_SALT_U(t6)
-	sd	t5, SW_SALT(t6)
+	beqz	t2, sw_bail_op
+	ld	t5, SW_VEC_U(t6)
+	csrw	stvec, t5
+	sd	t5, SW_TRAP_VA(t6)
 	ld	t5, SW_ENVCFG_U(t6)
 2:	sd	t4, SW_PRIV(t6)
+	ld	t4, SW_SALT_S(t6)
+	sd	t4, SW_SALT(t6)
 	csrw	satp, t2
 	sfence.vma
 	count	SW_COUNT_SATP, t4
@@ -728,126 +715,81 @@ umbra_sw_mret:
 	or	t3, t3, t4
 	ori	t3, t3, MPIE
 	sd	t3, SW_M_STATUS(t6)
+	ld	t2, SW_GPR(7)(t6)
 	ld	t4, SW_M_EPC(t6)
 	j	sw_return_to
 
-/* wfi: with something pending it is over at once */
-	.globl	umbra_sw_wfi
-umbra_sw_wfi:
-	ld	t2, SW_IRQ_PENDING(t6)
-	beqz	t2, sw_world_exit
-	j	sw_advance
+/* csrrw t3, stvec, t3: kernels that switch it at each trap from U-mode (xv6) */
+	begin_op umbra_sw_stvec
+	andi	t2, t3, 2
+	bnez	t2, sw_bail_op			/* reserved */
+	ld	t4, SW_STVEC(t6)
+	sd	t3, SW_STVEC(t6)
+	mv	t3, t4
+	end_op
 
-/* csrrw rd, stvec, t4: kernels that switch it at each trap from U-mode (xv6) */
-	.globl	umbra_sw_stvec
-umbra_sw_stvec:
-	andi	t2, t4, 2
-	bnez	t2, sw_world_exit		/* reserved */
-	ld	t3, SW_STVEC(t6)
-	sd	t4, SW_STVEC(t6)
-	finish_rd
-
-/* csrrs, csrrc and csrrw rd, sie, t4 */
-	.globl	umbra_sw_sie_or
-umbra_sw_sie_or:
-	ld	t3, SW_SIE(t6)
-	or	t4, t4, t3
+/* csrrs, csrrc and csrrw t3, sie, t3 */
+	begin_op umbra_sw_sie_or
+	ld	t4, SW_SIE(t6)
+	or	t3, t3, t4
 	j	sw_sie_commit
 
-	.globl	umbra_sw_sie_andn
-umbra_sw_sie_andn:
-	ld	t3, SW_SIE(t6)
-	not	t4, t4
-	and	t4, t4, t3
+	begin_op umbra_sw_sie_andn
+	ld	t4, SW_SIE(t6)
+	not	t3, t3
+	and	t3, t3, t4
 	j	sw_sie_commit
 
-	.globl	umbra_sw_sie_swap
-umbra_sw_sie_swap:
-	ld	t3, SW_SIE(t6)
+	begin_op umbra_sw_sie_swap
 sw_sie_commit:
-	srli	t2, t4, LCOFI_BIT		/* the run loop knows whether it exists */
+	srli	t2, t3, LCOFI_BIT		/* the run loop knows whether it exists */
 	andi	t2, t2, 1
-	bnez	t2, sw_world_exit
-	andi	t4, t4, IRQ_MASK
+	bnez	t2, sw_bail_op
+	andi	t3, t3, IRQ_MASK
 	ld	t2, SW_SIP(t6)
-	and	t2, t2, t4
+	and	t2, t2, t3
 	beqz	t2, 1f
-	ld	t2, SW_SSTATUS(t6)
-	andi	t2, t2, SIE
-	bnez	t2, sw_world_exit		/* it has to be delivered */
-	ld	t2, SW_SIP(t6)
-	and	t2, t2, t4
+	ld	t4, SW_SSTATUS(t6)
+	andi	t4, t4, SIE
+	bnez	t4, sw_bail_op			/* it has to be delivered */
 1:	sd	t2, SW_IRQ_PENDING(t6)
-	sd	t4, SW_SIE(t6)
-	finish_rd
+	ld	t4, SW_SIE(t6)
+	sd	t3, SW_SIE(t6)
+	mv	t3, t4
+	end_op
 
 /*
- * csrrw rd, stimecmp, t4: later than what the host's timer stands for.  It
+ * csrrw t3, stimecmp, t3: later than what the host's timer stands for.  It
  * will go off early, and the run loop looks again.
  */
-	.globl	umbra_sw_stimecmp
-umbra_sw_stimecmp:
+	begin_op umbra_sw_stimecmp
 	ld	t2, SW_SIP(t6)
 	andi	t2, t2, STI
-	bnez	t2, sw_world_exit
+	bnez	t2, sw_bail_op
 	ld	t2, SW_TIMER_ARMED(t6)
-	bltu	t4, t2, sw_world_exit
-	ld	t3, SW_STIMECMP(t6)
-	sd	t4, SW_STIMECMP(t6)
-	finish_rd
+	bltu	t3, t2, sw_bail_op
+	ld	t4, SW_STIMECMP(t6)
+	sd	t3, SW_STIMECMP(t6)
+	mv	t3, t4
+	end_op
 
-/* csrw satp, t4 */
+/* csrw satp, t3; this and what follows does not return, either */
 	.globl	umbra_sw_satp_write
 umbra_sw_satp_write:
+	csrw	sepc, t4
+	save_t6
 	save_all
-	mv	a1, t4
+	mv	a1, t3
 	call_fast umbra_sw_satp
 
-/* sfence.vma, sinval.vma: the numbers of their registers are in the entry */
+/* sfence.vma, sinval.vma: the numbers of their registers are in t3 */
 	.globl	umbra_sw_sfence
 umbra_sw_sfence:
+	csrw	sepc, t4
+	save_t6
 	save_all
-	ld	a1, HOT_SLOT(t5)
-	ld	a2, HOT_IMM(t5)
+	andi	a1, t3, 31
+	srli	a2, t3, 5
 	call_fast umbra_sw_fence
-
-/*
- * Register stubs, 1 << SW_STUB_SHIFT bytes each.  Registers that are spilled
- * while the switcher runs are read and written in gpr[].
- */
-	.balign	16
-	.globl	umbra_sw_rs			/* t4 = x\n, go on with the op */
-umbra_sw_rs:
-	.irp	n, 0, XREGS
-	.balign	16
-	.if	(\n == 7) || (\n >= 28)
-	ld	t4, SW_GPR(\n)(t6)
-	.else
-	mv	t4, x\n
-	.endif
-	ld	t3, HOT_OP(t5)
-	jr	t3
-	.endr
-
-	.balign	16
-	.globl	umbra_sw_imm			/* t4 = immediate, go on with the op */
-umbra_sw_imm:
-	ld	t4, HOT_IMM(t5)
-	ld	t3, HOT_OP(t5)
-	jr	t3
-
-	.balign	16
-	.globl	umbra_sw_rd			/* x\n = t3, done */
-umbra_sw_rd:
-	.irp	n, 0, XREGS
-	.balign	16
-	.if	\n == 0
-	.elseif	(\n == 7) || (\n >= 28)
-	sd	t3, SW_GPR(\n)(t6)
-	.else
-	mv	x\n, t3
-	.endif
-	j	sw_advance
-	.endr
 
 	.option	pop

@@ -31,7 +31,7 @@
 #define SW_FPV_MASK		(400 - SW_SIZE)
 #define SW_FPV_WRITABLE		(408 - SW_SIZE)
 #define SW_SALT			(416 - SW_SIZE)
-#define SW_SALT_U		(424 - SW_SIZE)
+#define SW_VEC_U		(424 - SW_SIZE)
 #define SW_SALT_S		(432 - SW_SIZE)
 #define SW_ROOT_U		(440 - SW_SIZE)
 #define SW_ROOT_S		(448 - SW_SIZE)
@@ -62,6 +62,7 @@
 #define SW_ABORT_VA		(656 - SW_SIZE)
 #define SW_SIP			(664 - SW_SIZE)
 #define SW_TIMER_ARMED		(672 - SW_SIZE)
+#define SW_VEC_S		(680 - SW_SIZE)
 
 /* struct umbra_machine: a place of its own, so that what is above can grow */
 #define SW_MACHINE_ALIGN	1024
@@ -83,16 +84,8 @@
 
 /* struct umbra_hot, one entry of the hot table */
 #define HOT_TAG			0
-#define HOT_FIRST		8
-#define HOT_OP			16
-#define HOT_RD			24
-#define HOT_SLOT		32
-#define HOT_IMM			40
-#define HOT_NEXT		48
+#define HOT_CODE		8
 #define HOT_SHIFT		6	/* log2 of its size */
 #define HOT_INDEX_BITS		11	/* log2 of the number of entries */
-
-/* Size of one register stub in switch_asm.S. */
-#define SW_STUB_SHIFT		4
 
 #endif /* UMBRA_SWITCH_OFFSETS_H */

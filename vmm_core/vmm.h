@@ -187,6 +187,7 @@ struct umbra_vcpu {
 	struct umbra_machine *m;
 	struct umbra_hot *hot;
 	unsigned int hot_turn;
+	u8 hot_link[UMBRA_HOT_ENTRIES];	/* hot_link() in hot.c; 0: none */
 	void *sw_area;		/* per-vCPU pages of the switcher (switch.h) */
 	struct umbra_mmu mmu;
 	struct umbra_cpu_features feat;

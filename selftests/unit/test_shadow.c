@@ -372,7 +372,6 @@ static void reflected(u64 va, enum umbra_access access, const struct umbra_cpu *
 	if (before->priv == UMBRA_PRIV_S)
 		return judge_fault(va, access, cpu->scause);
 	hart->satp = sw->root_u;
-	sw->salt = sw->salt_u;
 	tlb_clear(hart);
 	judge_fault(va, access, cpu->scause);
 }
@@ -625,12 +624,12 @@ static void set_satp(u64 satp)
 	oracle_satp(cpu_no(hart), satp);
 }
 
-static void make_hot(u64 pc, enum umbra_hot_kind kind, u64 slot, u64 imm)
+static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
 {
 	struct umbra_vcpu *vcpu = &hart->vcpu;
 
 	vcpu->hot[(pc >> 1) & (UMBRA_HOT_ENTRIES - 1)] = (struct umbra_hot) {
-		.tag = pc ^ vcpu->sw->salt, .kind = kind, .slot = slot, .imm = imm,
+		.tag = pc ^ vcpu->sw->salt, .code[HOT_INSNS - 1] = HOT_NOTE(kind, regs),
 	};
 }
 
@@ -646,8 +645,8 @@ static void switch_space(u64 satp, int asid)
 	cpu->gpr[6] = asid < 0 ? 0 : oracle.asid[asid];
 	cpu->gpr[7] = satp;
 	cpu->pc = pc;
-	make_hot(pc + 4, UMBRA_HOT_SATP, 0, 7);
-	make_hot(pc + 8, UMBRA_HOT_FENCE, 0, asid < 0 ? 0 : 6);
+	make_hot(pc + 4, UMBRA_HOT_SATP, 7);
+	make_hot(pc + 8, UMBRA_HOT_FENCE, asid < 0 ? 0 : 6 << 5);
 	if (!(step->how & BY_SLOW) && hart->in_guest && cpu->priv == UMBRA_PRIV_S &&
 	    call_fast(hart, FAST_FENCE, 0, asid < 0 ? 0 : 6)) {
 		model_check(hart->sepc_set);
@@ -718,7 +717,6 @@ static void set_priv(bool supervisor)
 	sw->cpu.priv = supervisor ? UMBRA_PRIV_S : UMBRA_PRIV_U;
 	if ((step->how & BY_SLOW) || !hart->in_guest || !root)
 		return hart_exit(hart);
-	sw->salt = supervisor ? sw->salt_s : sw->salt_u;
 	load_root(root);
 }
 
