@@ -398,7 +398,7 @@ def profile(cpu, rows, scale):
         for line in f:
             if line.startswith("row "):
                 row = line.split()[1]
-            elif m := re.search(r"umbra_exit: .*scause (\S+) pc (\S+) ", line):
+            elif m := re.search(r"umbra_exit: .*scause (\S+) .*pc (\S+) ", line):
                 seen[row][int(m.group(1), 16), int(m.group(2), 16)] += 1
     for row in rows:
         ops = report.ops[row] or 1
