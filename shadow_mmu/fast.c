@@ -125,6 +125,25 @@ static inline bool is_leaf(u64 pte)
 	return pte & (V_PTE_R | V_PTE_W | V_PTE_X);
 }
 
+/* The first used entry of a page from @idx on, or 512.  No library here. */
+static inline unsigned int next_used(const struct shadow_page *sp, unsigned int idx)
+{
+	while (idx < 512) {
+		u64 bits = sp->used[idx / 64] >> (idx % 64);
+
+		if (!bits) {
+			idx = (idx | 63) + 1;
+			continue;
+		}
+		for (; !(bits & 0xff); bits >>= 8)
+			idx += 8;
+		for (; !(bits & 1); bits >>= 1)
+			idx++;
+		break;
+	}
+	return idx;
+}
+
 /* --- traps into the guest's kernel ----------------------------------------------- */
 
 /* As umbra_cpu_trap(), and on with it. */
@@ -156,7 +175,7 @@ static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 	return SW_RESUME;
 }
 
-/* --- page faults -------------------------------------------------------------------- */
+/* --- leaves ---------------------------------------------------------------------------- */
 
 /* What the leaf to be made is made from. */
 struct fast_leaf {
@@ -273,6 +292,157 @@ static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
 	return stored;
 }
 
+/* --- links ------------------------------------------------------------------------- */
+
+/*
+ * Clear an entry, whatever it is; busy is held.  False: text that the hot table
+ * may know.
+ */
+static __switcher bool sw_clear_entry(struct umbra_fast *f, u32 id, unsigned int idx)
+{
+	struct shadow_page *sp = page_at(f, id);
+	u64 *entry = &spt_at(f, id)[idx];
+
+	if (is_leaf(*entry)) {
+		u64 gfn = (gpt_at(f, id)[idx] & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
+
+		/* A superpage, or a part of one: not simple. */
+		if (!sp->gpt || sp->role.level ||
+		    ((*entry & V_PTE_X) && !known_pte(f, gfn)))
+			return false;
+		rmap_del(f, id, idx, gfn);
+	}
+	*(volatile u64 *)entry = 0;
+	sp->used[idx / 64] &= ~(1UL << (idx % 64));
+	f->changes++;
+	return true;
+}
+
+/*
+ * As shadow_page_sync(), which says why: a table's shadow is about to be linked.
+ * Between two reads of guest memory it is whole, so a fault there may leave.
+ */
+static inline bool sync_page(struct umbra_fast *f, u32 id)
+{
+	struct shadow_page *sp = page_at(f, id);
+	const volatile u64 *now;
+
+	if (!known_pte(f, sp->role.key))
+		return false;
+	now = hw_at(gpte_va(f, sp->role.key, 0));
+	for (unsigned int idx = next_used(sp, 0); idx < 512; idx = next_used(sp, idx + 1)) {
+		u64 was = gpt_at(f, id)[idx];
+
+		if ((now[idx] != was || !is_leaf(was)) && !sw_clear_entry(f, id, idx))
+			return false;
+	}
+	return true;
+}
+
+/* As shadow_page_get(), of a table.  ~0: there is none. */
+static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
+{
+	u32 *head = hw_at(f->hash + sizeof(u32) * shadow_role_hash(role));
+	struct shadow_page *sp;
+	u32 id;
+
+	for (id = *head; id; id = sp->hash_next) {
+		sp = page_at(f, id - 1);
+		if (shadow_role_equal(&sp->role, role))
+			return id - 1;
+	}
+	id = f->spare;
+	if (!id)
+		return ~0;
+	sp = page_at(f, id - 1);
+	f->spare = sp->hash_next;
+	f->spare_nr--;
+	sp->role = *role;
+	sp->hash_next = *head;
+	*head = id;
+	return id - 1;
+}
+
+enum link_result { LINK_DONE, LINK_FAULT, LINK_LEAVE };
+
+/*
+ * The page at @level on the way to @va has nothing at @idx: link the shadow of
+ * the table that the guest has there, as build_path() does.
+ */
+static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 id,
+					   unsigned int idx, int level, u64 va)
+{
+	int top = (int)(satp >> V_SATP_MODE_SHIFT) - V_SATP_SV39 + 2;
+	struct shadow_page *sp = page_at(f, id), *child;
+	struct shadow_role role;
+	u64 gpte = 0;
+	bool ok;
+	u32 to;
+
+	/* Not an address of the guest's; or the switcher's own slot. */
+	if (!satp || !umbra_va_canonical(va, top) ||
+	    (!shadow_used(sp, idx) && spt_at(f, id)[idx]))
+		return LINK_LEAVE;
+	role.kind = SHADOW_TABLE;
+	role.level = level - 1;
+	role.view = sp->role.view;
+	role.access = 0;
+	role.half = 0;
+	if (sp->gpt) {
+		if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &gpte))
+			return LINK_LEAVE;
+		if (!(gpte & V_PTE_V))
+			return LINK_FAULT;
+		if (is_leaf(gpte) || (gpte & (V_PTE_RESERVED | V_PTE_A | V_PTE_D | V_PTE_U)))
+			return LINK_LEAVE;
+		role.key = (gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
+	} else {
+		if (level - 1 != top)
+			return LINK_LEAVE;
+		role.key = satp & V_SATP_PPN;
+		role.half = SHADOW_LOWER + (va >> 63);
+	}
+	if (!known_pte(f, role.key) || !fast_trylock(f))
+		return LINK_LEAVE;
+	to = get_page(f, &role);
+	ok = to != ~0U && sync_page(f, to) &&
+	     (!shadow_used(sp, idx) || sw_clear_entry(f, id, idx));
+	if (ok) {
+		child = page_at(f, to);
+		if (sp->gpt)
+			gpt_at(f, id)[idx] = gpte;
+		sp->next[idx] = to;
+		if (child->parents < 2)
+			child->parents++;
+		sp->used[idx / 64] |= 1UL << (idx % 64);
+		*(volatile u64 *)&spt_at(f, id)[idx] = child->link;
+		f->changes++;
+		f->links++;
+	}
+	fast_unlock(f);
+	return ok ? LINK_DONE : LINK_LEAVE;
+}
+
+/*
+ * As mark_path() of fault.c: @path leads to a mapping without G, or is about to.
+ * Not if other paths may lead to a page that is not private yet: fault.c's.
+ */
+static inline bool may_mark(const struct umbra_fast *f, const u32 *path, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!page_at(f, path[i])->private && page_at(f, path[i])->parents > 1)
+			return false;
+	return true;
+}
+
+static inline void mark_private(struct umbra_fast *f, const u32 *path, int n)
+{
+	while (n--)
+		page_at(f, path[n])->private = true;
+}
+
+/* --- page faults ------------------------------------------------------------------- */
+
 /*
  * U-mode or S-mode met a page fault.  sw->exit_* and cpu->pc tell which.
  */
@@ -282,9 +452,11 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	u64 va = sw->exit_stval, cause = sw->exit_scause;
 	struct fast_leaf leaf = {};
 	struct umbra_space *space;
+	u32 path[UMBRA_MAX_LEVELS];
 	struct shadow_page *sp;
 	u64 want, entry;
-	int level;
+	int level, n = 0;
+	bool sure = true;	/* the guest's tables lead here, as far as it fenced */
 	bool ok;
 	u8 view;
 
@@ -301,15 +473,38 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	       sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
 	leaf.id = space->root[view];
 
-	/* Down the shadow, as far as it goes. */
+	/*
+	 * Down the shadow, and where it ends down the guest's tables.  Fences of one
+	 * ASID leave the links to pages that are not private, where only global
+	 * mappings may be found: the guest may have put another table there.
+	 */
 	for (;; level--) {
 		sp = page_at(f, leaf.id);
+		path[n++] = leaf.id;
 		leaf.idx = umbra_va_index(va, level);
 		entry = shadow_used(sp, leaf.idx) ?
 			spt_at(f, leaf.id)[leaf.idx] : 0;
-		if (!(entry & V_PTE_V) || is_leaf(entry))
+		if (!level || ((entry & V_PTE_V) && is_leaf(entry)) ||
+		    (!(entry & V_PTE_V) && sp->role.kind == SHADOW_DIRECT))
 			break;
-		leaf.id = sp->next[leaf.idx];
+		if (!(entry & V_PTE_V)) {
+			enum link_result ret;
+
+			/* What is linked may be private. */
+			if (!sure || !may_mark(f, path, n))
+				return SW_LEAVE;
+			ret = sw_link(f, space->satp, leaf.id, leaf.idx, level, va);
+			if (ret == LINK_FAULT)
+				return reflect(sw, cause, va);
+			if (ret == LINK_LEAVE)
+				return SW_LEAVE;
+			leaf.id = sp->next[leaf.idx];
+			if (page_at(f, leaf.id)->private)
+				mark_private(f, path, n);
+		} else {
+			leaf.id = sp->next[leaf.idx];
+			sure &= page_at(f, leaf.id)->private || !sp->gpt;
+		}
 	}
 	if ((entry & V_PTE_V) && (entry & want)) {
 		f->spurious++;
@@ -326,12 +521,8 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		if (sp->role.kind != SHADOW_TABLE ||
 		    !read_gpte(f, sp->role.key, leaf.idx, &leaf.gpte))
 			return SW_LEAVE;
-		/*
-		 * Fences of one ASID leave links to such a page in place, but
-		 * only global mappings may be found by them.  The first of
-		 * another kind has fault.c mark the path.
-		 */
-		if (!(leaf.gpte & V_PTE_G) && !sp->private)
+		if (!(leaf.gpte & V_PTE_G) &&
+		    (!sure || (!sp->private && !may_mark(f, path, n))))
 			return SW_LEAVE;
 		if (!(leaf.gpte & V_PTE_V))
 			return reflect(sw, cause, va);
@@ -344,6 +535,8 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 			return reflect(sw, cause, va);
 		if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, want))
 			return SW_LEAVE;
+		if (!(leaf.gpte & V_PTE_G) && !sp->private)
+			mark_private(f, path, n);
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
 		leaf.perm = leaf.gpte & (V_PTE_R | V_PTE_W | V_PTE_X);
 		if (!(leaf.gpte & V_PTE_D))

@@ -49,6 +49,9 @@ enum umbra_view {
 #define UMBRA_SPACE_HINTS	32	/* a power of two */
 /* umbra_fast.compared: a space that is fenced is then worth wiping. */
 #define UMBRA_COMPARE_ENOUGH	12288
+#define UMBRA_HASH_BITS		10
+#define UMBRA_SHADOW_HASH	BIT(UMBRA_HASH_BITS)
+#define UMBRA_SPARE_PAGES	8
 #define UMBRA_RMAP_BITS		12
 #define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
 
@@ -139,6 +142,9 @@ struct umbra_quick {
  * @known_nr: frames that the known table covers
  * @log_nr: fences so far
  * @clock: for umbra_space.used
+ * @spare: pages without a role that fast.c may give the role of a table: id + 1
+ *	of the first, 0: none; the others by shadow_page.hash_next
+ * @spare_nr: how many
  * @win: addresses in the guest's address space, see above
  * @fills: and the others: how often fast.c did what, for stats.c
  */
@@ -159,12 +165,16 @@ struct umbra_fast {
 	u64 known_nr;
 	u64 log_nr;
 	u64 clock;
+	u32 spare;
+	u32 spare_nr;
 	u64 win;
 	u64 rmap;
+	u64 hash;
 	u64 vm;
 	u64 known;
 	u64 guest;
 	u64 fills;
+	u64 links;
 	u64 spurious;
 	u64 reflects;
 	u64 fences;
@@ -221,7 +231,8 @@ struct shadow_role {
  * @private: it holds, or links to what holds, mappings without G; see
  *	mark_path().  Once set it stays.
  * @parents: links ever made to it, 2: more than one
- * @node: in the hash of roles
+ * @hash_next: in the hash of roles: id + 1 of the next, 0: none
+ * @link: what an entry that points to it holds
  * @used: entries in use (the switcher's own is not counted).  One that has V
  *	clear was taken back by fast.c, and waits to be set again or cleared.
  * @next: reverse map: next leaf of the same guest frame, per entry; of an
@@ -232,11 +243,12 @@ struct shadow_role {
 struct shadow_page {
 	struct shadow_role role;
 	u32 id;
+	u32 hash_next;
 	u8 private;
 	u8 parents;
+	u64 link;
 	u64 *spt;
 	u64 *gpt;
-	struct hlist_node node;
 	u64 used[512 / 64];
 	u32 next[512];
 };
@@ -252,10 +264,26 @@ static inline u64 shadow_table_gfn(const struct shadow_role *role)
 	return role->kind == SHADOW_TABLE ? role->key : role->key & V_SATP_PPN;
 }
 
+#define UMBRA_GOLDEN	0x61c8864680b583ebULL
+
+static inline unsigned int shadow_role_hash(const struct shadow_role *role)
+{
+	u64 h = role->key * 61 + role->level * 7 + role->view * 131 +
+		role->kind * 17 + role->access * 1031 + role->half;
+
+	return h * UMBRA_GOLDEN >> (64 - UMBRA_HASH_BITS);
+}
+
+static inline bool shadow_role_equal(const struct shadow_role *a,
+				     const struct shadow_role *b)
+{
+	return a->key == b->key && a->kind == b->kind && a->level == b->level &&
+	       a->view == b->view && a->access == b->access && a->half == b->half;
+}
+
 static inline unsigned int umbra_rmap_hash(u64 gfn, int level)
 {
-	return (gfn ^ ((u64)level << 58)) * 0x61c8864680b583ebULL >>
-	       (64 - UMBRA_RMAP_BITS);
+	return (gfn ^ ((u64)level << 58)) * UMBRA_GOLDEN >> (64 - UMBRA_RMAP_BITS);
 }
 
 static inline unsigned int umbra_space_hint(u64 satp)

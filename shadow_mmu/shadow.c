@@ -7,7 +7,6 @@
  * (which clears leaves from other threads).  Locking: shadow.h.
  */
 #include <linux/gfp.h>
-#include <linux/hash.h>
 #include <linux/pgtable.h>
 #include <linux/slab.h>
 
@@ -48,20 +47,6 @@ u64 shadow_make_leaf(unsigned long pfn, u64 perm)
 	return pte_val(pfn_pte(pfn, __pgprot(bits)));
 }
 
-static unsigned int role_hash(const struct shadow_role *role)
-{
-	u64 h = role->key * 61 + role->level * 7 + role->view * 131 +
-		role->kind * 17 + role->access * 1031 + role->half;
-
-	return hash_64(h, ilog2(UMBRA_SHADOW_HASH));
-}
-
-static bool role_equal(const struct shadow_role *a, const struct shadow_role *b)
-{
-	return a->key == b->key && a->kind == b->kind && a->level == b->level &&
-	       a->view == b->view && a->access == b->access && a->half == b->half;
-}
-
 static void page_free(struct shadow_page *sp)
 {
 	free_page((unsigned long)sp->spt);
@@ -92,6 +77,7 @@ static struct shadow_page *page_alloc(const struct shadow_role *role)
 		page_free(sp);
 		return NULL;
 	}
+	sp->link = shadow_make_link(sp->spt);
 	return sp;
 }
 
@@ -121,34 +107,27 @@ static int window_map(struct umbra_mmu *mmu, const struct shadow_page *sp)
 static struct shadow_page *page_recycled(struct umbra_mmu *mmu,
 					 const struct shadow_role *role)
 {
-	struct shadow_page *sp;
+	u32 *link = &mmu->recycled;
 
-	hlist_for_each_entry(sp, &mmu->recycled, node)
+	while (*link) {
+		struct shadow_page *sp = mmu->pages[*link - 1];
+
 		if (!sp->gpt == !shadows_table(role)) {
-			hlist_del(&sp->node);
+			*link = sp->hash_next;
 			sp->role = *role;
 			sp->private = 0;
 			sp->parents = 0;
 			return sp;
 		}
+		link = &sp->hash_next;
+	}
 	return NULL;
 }
 
-struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
-				    const struct shadow_role *role)
+static struct shadow_page *page_new(struct umbra_mmu *mmu, const struct shadow_role *role)
 {
-	struct umbra_mmu *mmu = &vcpu->mmu;
-	struct hlist_head *head = &mmu->hash[role_hash(role)];
 	struct shadow_page *sp;
 
-	hlist_for_each_entry(sp, head, node)
-		if (role_equal(&sp->role, role))
-			return sp;
-	sp = page_recycled(mmu, role);
-	if (sp) {
-		hlist_add_head(&sp->node, head);
-		return sp;
-	}
 	if (mmu->nr_pages >= UMBRA_SHADOW_MAX)
 		return NULL;
 	sp = page_alloc(role);
@@ -162,8 +141,48 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 	sp->id = mmu->nr_pages;
 	mmu->pages[mmu->nr_pages++] = sp;
 	umbra_mmu_unlock(mmu);
-	hlist_add_head(&sp->node, head);
 	return sp;
+}
+
+struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
+				    const struct shadow_role *role)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+	u32 *head = &mmu->hash[shadow_role_hash(role)];
+	struct shadow_page *sp;
+
+	for (u32 id = *head; id; id = sp->hash_next) {
+		sp = mmu->pages[id - 1];
+		if (shadow_role_equal(&sp->role, role))
+			return sp;
+	}
+	sp = page_recycled(mmu, role);
+	if (!sp)
+		sp = page_new(mmu, role);
+	if (!sp)
+		return NULL;
+	sp->hash_next = *head;
+	*head = sp->id + 1;
+	return sp;
+}
+
+/* Pages for fast.c, which cannot make any; without them it leaves. */
+static void refill_spare(struct umbra_mmu *mmu)
+{
+	const struct shadow_role role = { .kind = SHADOW_TABLE };
+	struct umbra_fast *fast = mmu->fast;
+
+	if (fast->spare_nr > UMBRA_SPARE_PAGES / 2)
+		return;
+	while (fast->spare_nr < UMBRA_SPARE_PAGES) {
+		struct shadow_page *sp = page_new(mmu, &role);
+
+		if (!sp)
+			return;
+		sp->hash_next = fast->spare;
+		fast->spare = sp->id + 1;
+		fast->spare_nr++;
+	}
 }
 
 /* --- reverse map -------------------------------------------------------------- */
@@ -244,7 +263,7 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	if (child->parents < 2)
 		child->parents++;
 	sp->used[idx / 64] |= BIT_ULL(idx % 64);
-	WRITE_ONCE(sp->spt[idx], shadow_make_link(child->spt));
+	WRITE_ONCE(sp->spt[idx], child->link);
 	vcpu->mmu.fast->changes++;
 	umbra_mmu_unlock(&vcpu->mmu);
 }
@@ -528,7 +547,9 @@ static struct umbra_space *space_find(struct umbra_fast *fast, u64 satp, bool mx
 /* Roots, and what is between them and guest tables, are of one space alone. */
 static void recycle(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 {
+	struct umbra_mmu *mmu = &vcpu->mmu;
 	unsigned int idx;
+	u32 *link;
 
 	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
 		if (!shadow_entry_leaf(sp, idx)) {
@@ -540,10 +561,14 @@ static void recycle(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 		shadow_entry_clear(vcpu, sp, idx);
 	}
 	if (sp->role.kind == SHADOW_ROOT)
-		sp->spt[vcpu->mmu.sw_slot] = 0;
-	hlist_del(&sp->node);
+		sp->spt[mmu->sw_slot] = 0;
+	link = &mmu->hash[shadow_role_hash(&sp->role)];
+	while (*link != sp->id + 1)
+		link = &mmu->pages[*link - 1]->hash_next;
+	*link = sp->hash_next;
 	sp->role = (struct shadow_role) { .kind = SHADOW_GLUE };
-	hlist_add_head(&sp->node, &vcpu->mmu.recycled);
+	sp->hash_next = mmu->recycled;
+	mmu->recycled = sp->id + 1;
 }
 
 static void space_recycle(struct umbra_vcpu *vcpu, struct umbra_space *space)
@@ -745,6 +770,7 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 		if (load_space(vcpu))
 			return -ENOMEM;
 	}
+	refill_spare(&vcpu->mmu);
 	space = shadow_space_now(vcpu);
 	sw->root_u = space->hw[UMBRA_VIEW_U];
 	sw->root_s = space->hw[UMBRA_VIEW_S];
@@ -836,7 +862,9 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	for (unsigned int i = 0; i < UMBRA_SPACES; i++)
 		mmu->fast->spaces[i] = (struct umbra_space) { .satp = SPACE_FREE };
 	memset(mmu->hash, 0, UMBRA_SHADOW_HASH * sizeof(*mmu->hash));
-	INIT_HLIST_HEAD(&mmu->recycled);
+	mmu->recycled = 0;
+	mmu->fast->spare = 0;
+	mmu->fast->spare_nr = 0;
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
 	mmu->forget = true;
@@ -960,6 +988,7 @@ static void place_switcher(struct umbra_vcpu *vcpu)
 	umbra_switch_place(vcpu, va);
 	fast->win = va + UMBRA_WIN_PAGES;
 	fast->rmap = vcpu->sw->base_va + FAST_OFFSET + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
+	fast->hash = fast->rmap + UMBRA_SW_RMAP_PAGES * PAGE_SIZE;
 	fast->vm = va + UMBRA_SW_PAGES * PAGE_SIZE;
 	fast->known = va + UMBRA_WIN_KNOWN;
 	fast->guest = va + umbra_known_window();
@@ -1071,10 +1100,8 @@ int umbra_mmu_create(struct umbra_vcpu *vcpu)
 		mmu->fast->spaces[i].satp = SPACE_FREE;
 	mmu->pages = kvcalloc(UMBRA_SHADOW_MAX, sizeof(*mmu->pages),
 			      GFP_KERNEL_ACCOUNT);
-	mmu->hash = kvcalloc(UMBRA_SHADOW_HASH, sizeof(*mmu->hash),
-			     GFP_KERNEL_ACCOUNT);
 	mmu->scratch = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!mmu->pages || !mmu->hash || !mmu->scratch)
+	if (!mmu->pages || !mmu->scratch)
 		goto fail;
 	for (int i = 0; i < umbra_host.levels - 1; i++) {
 		mmu->sw_tables[i] = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -1092,7 +1119,7 @@ void umbra_mmu_destroy(struct umbra_vcpu *vcpu)
 {
 	struct umbra_mmu *mmu = &vcpu->mmu;
 
-	if (mmu->pages && mmu->hash)
+	if (mmu->pages)
 		umbra_mmu_reset(vcpu);
 	for (int i = 0; i < ARRAY_SIZE(mmu->sw_tables); i++) {
 		free_page((unsigned long)mmu->sw_tables[i]);
@@ -1103,9 +1130,7 @@ void umbra_mmu_destroy(struct umbra_vcpu *vcpu)
 		mmu->win[i] = NULL;
 	}
 	free_page((unsigned long)mmu->scratch);
-	kvfree(mmu->hash);
 	kvfree(mmu->pages);
 	mmu->scratch = NULL;
-	mmu->hash = NULL;
 	mmu->pages = NULL;
 }

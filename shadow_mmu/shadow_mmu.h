@@ -85,7 +85,6 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
 
 /* --- shadow tables (shadow.c) ---------------------------------------------- */
 
-#define UMBRA_SHADOW_HASH	1024
 #ifndef UMBRA_SHADOW_MAX		/* a test makes it small */
 #define UMBRA_SHADOW_MAX	8192	/* pages; beyond that all are dropped */
 #endif
@@ -100,7 +99,8 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
  * @rmap: heads of the reverse map, id * 512 + index + 1; beside @fast
  * @sw_slot: index in the root table where the switcher lies
  * @forget: hot entries may name mappings that are gone: drop them
- * @recycled: pages without a role, empty
+ * @hash: of roles: id + 1 of the first; beside @fast
+ * @recycled: pages without a role, empty: id + 1 of the first
  * @machine: roots of M-mode, without and with MPRV; no address space's
  * @once: page with a leaf that must not outlive the next exit, NULL: none
  * @once_index: its entry
@@ -114,8 +114,8 @@ struct umbra_mmu {
 	struct umbra_fast *fast;
 	struct shadow_page **pages;	/* by id */
 	u32 nr_pages;
-	struct hlist_head *hash;
-	struct hlist_head recycled;
+	u32 *hash;
+	u32 recycled;
 	u32 *rmap;
 	unsigned int sw_slot;
 	bool forget;

@@ -44,6 +44,7 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_MOVES] = "switcher_moves",
 	[UMBRA_STAT_HALT] = "halt",
 	[UMBRA_STAT_FAST_FILL] = "fast_fill",
+	[UMBRA_STAT_FAST_LINK] = "fast_link",
 	[UMBRA_STAT_FAST_SPURIOUS] = "fast_spurious",
 	[UMBRA_STAT_FAST_REFLECT] = "fast_reflect",
 	[UMBRA_STAT_FAST_FENCE] = "fast_fence",
@@ -75,6 +76,8 @@ static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
 	switch (stat) {
 	case UMBRA_STAT_FAST_FILL:
 		return READ_ONCE(fast->fills);
+	case UMBRA_STAT_FAST_LINK:
+		return READ_ONCE(fast->links);
 	case UMBRA_STAT_FAST_SPURIOUS:
 		return READ_ONCE(fast->spurious);
 	case UMBRA_STAT_FAST_REFLECT:

@@ -75,6 +75,7 @@ static_assert(offsetof(struct umbra_fast, holding) == FAST_HOLDING);
 static_assert(offsetof(struct umbra_fast, aborts) == FAST_ABORTS);
 static_assert(sizeof(struct umbra_fast) <= UMBRA_SW_FAST_PAGES * 4096);
 static_assert(UMBRA_RMAP_HASH * sizeof(u32) == UMBRA_SW_RMAP_PAGES * 4096);
+static_assert(UMBRA_SHADOW_HASH * sizeof(u32) == UMBRA_SW_HASH_PAGES * 4096);
 static_assert(sizeof(struct umbra_hot) == 1 << HOT_SHIFT);
 static_assert(offsetof(struct umbra_hot, code) == HOT_CODE);
 
@@ -112,6 +113,7 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 	vcpu->hot = vcpu->sw_area + PAGE_SIZE;
 	vcpu->mmu.fast = (void *)vcpu->hot + FAST_OFFSET;
 	vcpu->mmu.rmap = (void *)vcpu->mmu.fast + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
+	vcpu->mmu.hash = (void *)vcpu->mmu.rmap + UMBRA_SW_RMAP_PAGES * PAGE_SIZE;
 	vcpu->sw->has_senvcfg = umbra_host.senvcfg;
 	vcpu->sw->fpv_mask = V_FPV;
 	return 0;

@@ -112,15 +112,16 @@ struct umbra_vcpu;
 /*
  * Placement inside the slot of the root table that the switcher owns: text
  * first, then the per-vCPU page (the lower half of it is the stack of fast.c),
- * the hot table, struct umbra_fast, and the heads of the reverse map.  The
- * rest of the slot is shadow_mmu/fast.h's.
+ * the hot table, struct umbra_fast, the heads of the reverse map and those of
+ * the hash of shadow pages.  The rest of the slot is shadow_mmu/fast.h's.
  */
 #define UMBRA_SW_TEXT_PAGES	4
 #define UMBRA_SW_HOT_PAGES	((UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
 #define UMBRA_SW_FAST_PAGES	10
 #define UMBRA_SW_RMAP_PAGES	4
+#define UMBRA_SW_HASH_PAGES	1
 #define UMBRA_SW_DATA_PAGES	(1 + UMBRA_SW_HOT_PAGES + UMBRA_SW_FAST_PAGES + \
-				 UMBRA_SW_RMAP_PAGES)
+				 UMBRA_SW_RMAP_PAGES + UMBRA_SW_HASH_PAGES)
 #define UMBRA_SW_PAGES		(UMBRA_SW_TEXT_PAGES + UMBRA_SW_DATA_PAGES)
 
 /* Module load and unload: copies the text into pages of its own. */

@@ -101,6 +101,7 @@ enum umbra_stat {
 	UMBRA_STAT_HALT,
 	/* From here on: counted in the switcher (struct umbra_fast). */
 	UMBRA_STAT_FAST_FILL,
+	UMBRA_STAT_FAST_LINK,
 	UMBRA_STAT_FAST_SPURIOUS,
 	UMBRA_STAT_FAST_REFLECT,
 	UMBRA_STAT_FAST_FENCE,

@@ -810,6 +810,7 @@ static void vm_create(unsigned int nr)
 		vcpu->hot = vcpu->sw_area + PAGE_SIZE;
 		vcpu->mmu.fast = (void *)vcpu->hot + FAST_OFFSET;
 		vcpu->mmu.rmap = (void *)vcpu->mmu.fast + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
+		vcpu->mmu.hash = (void *)vcpu->mmu.rmap + UMBRA_SW_RMAP_PAGES * PAGE_SIZE;
 		vcpu->cpu->priv = UMBRA_PRIV_S;
 		if (umbra_mmu_create(vcpu))
 			model_fail("umbra_mmu_create()");
