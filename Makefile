@@ -77,9 +77,10 @@ check-unit:
 	@$(LAB)/run-suites --unit
 
 bench:
-	@$(LAB)/bench $(if $(BENCH),$(or $(bench-$(BENCH)),$(error BENCH is board or nothing)))
+	@$(LAB)/bench $(if $(BENCH),$(or $(bench-$(BENCH)),$(error BENCH is all, board or nothing)))
 
 bench-board := --board
+bench-all := --all
 
 # Each half may be run alone; both always run, so that one does not hide the other.
 lint:
@@ -105,7 +106,7 @@ help:
 	@echo '  make check-unit   the native unit tests alone'
 	@echo '  make lint         checkpatch --strict, sparse, W=1'
 	@echo '  make bench        a table of measurements: natively and under Umbra, in instructions'
-	@echo '                    (BENCH=board: on a board-like CPU)'
+	@echo '                    (BENCH=board: on a board-like CPU, BENCH=all: and KVM, QEMU)'
 	@echo '  make lab-setup    only fetch what the lab needs'
 	@echo '  make lab-build    only build for the lab (HOST=trixie|forky: for one)'
 	@echo

@@ -8,6 +8,11 @@ same initial RAM disk (umbra-bench alone) runs
   N  on the board
   U  under Umbra on the board
 
+and with --all
+
+  K  under KVM on a board with the H extension
+  T  under QEMU's own emulation (TCG) inside the board
+
 U runs twice: for the times, and with a module that counts what the switcher does
 (make UMBRA_COUNT=y), asked before and after each row. Documentation/performance.rst
 explains the columns.
@@ -227,15 +232,20 @@ def read_stamp(text):
 # --- U ----------------------------------------------------------------------------
 
 
-def umbra_board(cpu, name, counting=False, umbra_args=""):
+def bench_board(cpu, name):
     b = Board(HOST, cpu, 1, "2G")
     b.icount, b.append, b.timeout = ICOUNT, QUIET, 3600
-    b.umbra(umbra_args, os.path.join(TREE, "build", HOST + ".count") if counting else None)
     b.guest_kernel(HOST)
-    b.add(os.path.join(TREE, "selftests", "bench", "hook"), "/bin/bench-hook")
     b.log = os.path.join(LOG, "bench.%s.log" % name)
     b.err = os.path.join(LOG, "bench.%s.err" % name)
     b.port("err", path=b.err)
+    return b
+
+
+def umbra_board(cpu, name, counting=False, umbra_args=""):
+    b = bench_board(cpu, name)
+    b.umbra(umbra_args, os.path.join(TREE, "build", HOST + ".count") if counting else None)
+    b.add(os.path.join(TREE, "selftests", "bench", "hook"), "/bin/bench-hook")
     return b
 
 
@@ -248,10 +258,12 @@ def run(b, script, what):
         raise LabError("%s: %s %s; the board's console: %s" % (what, b.problem or "status %s" % b.status, text, b.log))
 
 
-def guest_command(args, rows, append=QUIET, hook=False):
+def guest_command(args, rows, append=QUIET, hook=False, runner=None):
     cmd = ["umbra-bench", "--raw", "--guest", "/guest/" + HOST, "--memory", MEMORY, "--append", append]
     if hook:
         cmd += ["--instructions", "--hook", 'bench-hook "$0" "$1" "$2"']
+    if runner:
+        cmd += ["--with", runner]
     return shlex.join(cmd + args + rows) + "\n"
 
 
@@ -276,39 +288,97 @@ def counted(cpu, args, rows):
     return report
 
 
+# --- K and T --------------------------------------------------------------------------
+
+
+class Rival:
+    """Debian's QEMU on a board, with KVM or its own emulation."""
+
+    def __init__(self, label, name, cpu, accel, args):
+        self.label, self.name, self.cpu, self.args = label, name, cpu, args
+        qemu = "qemu-system-riscv64 -M virt -smp 1 -m %s -display none -monitor none" % MEMORY
+        qemu += " -nodefaults -no-reboot %s -serial stdio" % accel
+        self.launch = qemu + " -kernel $1 $2 -append x"
+        # Of a pair of pipes QEMU wants port.in and port.out.
+        self.runner = "ln -s port $BENCH_PORT.out && exec %s -kernel $BENCH_KERNEL" % qemu
+        self.runner += ' -initrd $BENCH_INITRD -append "console=ttyS0 $BENCH_APPEND"'
+        self.runner += " -device virtio-serial-pci -chardev pipe,id=bench,path=$BENCH_PORT"
+        self.runner += " -device virtserialport,chardev=bench,name=bench"
+
+    def board(self, what):
+        b = bench_board(self.cpu, "%s.%s" % (self.name, what))
+        b.add(tool(), "/bin/umbra-bench")
+        b.packages("qemu")
+        if self.name == "kvm":
+            b.debian_module("kvm")
+        return b
+
+    def rows(self, rows):
+        report = Report(self.label)
+        b = self.board("rows")
+        b.env["BENCH_HOOK"] = "true"
+        b.add(os.path.join(TREE, "selftests", "bench", "hook"), "/bin/bench-hook")
+        b.port("out", report.feed)
+        script = guest_command(self.args, rows, runner=self.runner)
+        if not rows or "nanosleep_1ms" in rows:
+            slept = ["nothing", "nanosleep_1ms"]
+            script += guest_command(["--idle", "5", "--batches", "1"], slept, hook=True, runner=self.runner)
+        run(b, script, self.label)
+        took_sleep(report, report.rows)
+        return report.rows
+
+    def starts(self):
+        found = guest_starts(self.board("start"), self.launch, self.runner, own_clock=True)
+        # QEMU's own start is no row of ours.
+        del found["launcher_start"]
+        return found
+
+
+# The guest's PMU, which makes its Linux turn on user-mode rdtime, wants Sscofpmf of KVM.
+# T takes fifty times as long, so it does less.
+RIVALS = (
+    Rival("K", "kvm", "rv64,h=true,sscofpmf=on", "-accel kvm -cpu host", ["--idle", "5"]),
+    Rival("T", "tcg", CPUS["default"], "-accel tcg -cpu rv64", ["--idle", "1", "--batches", "1", "--scale", "0.02"]),
+)
+
+
 # --- starts and boots ---------------------------------------------------------------
 
 
 STARTS = ("launcher_start", "boot", "boot_console", "boot_stamps")
 
 
-def umbra_starts(cpu):
+def guest_starts(b, launch, runner=None, own_clock=False):
     """The rows STARTS, in instructions.
 
     First the kernel that only says the time, twice (the first pulls programs into
     the cache), then the real one. The guest's time CSR is its host's. boot begins
     with the guest's first instruction, boot_stamps with its kernel's first time
     stamp, some 100 million instructions later.
+
+    launch: the command that starts the guest $1 with $2; runner: the same for
+    umbra-bench. own_clock: the guest's time begins with its machine.
     """
     out = []
-    b = umbra_board(cpu, "start")
     b.cpio.bytes("guest/stamp", stamp_image(), 0o644)
     b.cpio.bytes("guest/stamp32", stamp_image(32 * MIB), 0o644)
     b.port("out", out.append)
     script = "stamp() {\n"
-    script += "umbra-bench --raw --guest $1 --memory %s --with \"umbra run --kernel $1 $2 --memory %s --no-reboot" % (MEMORY, MEMORY)
-    script += " --append x </dev/null >/tmp/stamp; echo done >\\$BENCH_PORT\"\ncat /tmp/stamp\n}\n"
+    script += "umbra-bench --raw --guest $1 --memory %s --with \"%s" % (MEMORY, launch)
+    script += " </dev/null >/tmp/stamp; echo done >\\$BENCH_PORT\"\ncat /tmp/stamp\n}\n"
     for image, extra in (("/guest/stamp32", ""), ("/guest/stamp", "--initrd \\$BENCH_INITRD")):
         script += 2 * ('stamp %s "%s"\n' % (image, extra))
     for append in (QUIET, VERBOSE):
-        script += guest_command(["--idle", "0"], ["none"], append)
-    run(b, script, "U, starts")
+        script += guest_command(["--idle", "0"], ["none"], append, runner=runner)
+    run(b, script, "starts")
     text = b"".join(out).decode(errors="replace").replace("\r", "")
     starts = [int(s) for s in re.findall(r"^start\t(\d+)$", text, re.M)]
     stamps = [int(s, 16) for s in re.findall(r"^([0-9a-f]{16})$", text, re.M)]
     boots = [(int(t), int(us)) for t, us in re.findall(r"^boot\t(\d+)\t(\d+)$", text, re.M)]
     if len(starts) != 6 or len(stamps) != 4 or len(boots) != 2:
-        raise LabError("U, starts: the board said:\n" + text)
+        raise LabError("starts: the board said:\n" + text)
+    if own_clock:
+        starts = [0] * len(starts)
     start = [stamps[i] - starts[i] for i in range(4)]
     return {
         "launcher_start": start[1] * TICK,
@@ -316,6 +386,11 @@ def umbra_starts(cpu):
         "boot_console": (boots[1][0] - starts[5] - start[3]) * TICK,
         "boot_stamps": boots[0][1] * 1000,
     }
+
+
+def umbra_starts(cpu):
+    launch = "umbra run --kernel $1 $2 --memory %s --no-reboot --append x" % MEMORY
+    return guest_starts(umbra_board(cpu, "start"), launch)
 
 
 def native_starts(cpu):
@@ -430,12 +505,15 @@ def number(x):
 
 def table(rows, times, counter, path):
     """Prints it, and writes it to path. times: {column: {row: instructions}}."""
-    head = ["op"] + list(times) + ["U/N"] + [c for c, _ in COLUMNS]
+    ratios = ["U/N"] + (["T/U"] if "T" in times else [])
+    head = ["op"] + list(times) + ratios + [c for c, _ in COLUMNS]
     lines = []
     for row in rows:
         ns = [times[c].get(row) for c in times]
-        n, u = times["N"].get(row), times["U"].get(row)
-        line = [row] + [number(x) for x in ns] + ["%.2f" % (u / n) if n and u else ""]
+        line = [row] + [number(x) for x in ns]
+        for over, under in (r.split("/") for r in ratios):
+            over, under = times[over].get(row), times[under].get(row)
+            line.append("%.2f" % (over / under) if over and under else "")
         per = counts(counter, row) if counter and row in counter.ops else None
         line += [number(per.get(key, 0)) if per else "" for _, key in COLUMNS]
         lines.append(line)
@@ -449,9 +527,16 @@ def table(rows, times, counter, path):
     say("written to " + os.path.relpath(path, TREE))
 
 
-def bench(cpu, rows, path):
+def took_sleep(report, rows):
+    """nanosleep_1ms in instructions of the whole machine, without those of the marks."""
+    if "nanosleep_1ms" in report.ops:
+        spent = report.instructions["nanosleep_1ms"] - report.instructions.get("nothing", 0)
+        rows["nanosleep_1ms"] = spent / report.ops["nanosleep_1ms"]
+
+
+def bench(cpu, rows, path, rivals):
     every = ["--idle", "5"]
-    times = {"N": {}, "U": {}}
+    times = {c: {} for c in ["N", "U"] + [r.label for r in rivals]}
     began = time.monotonic()
 
     def told(what):
@@ -465,13 +550,17 @@ def bench(cpu, rows, path):
     times["U"].update(u.rows)
     told("under Umbra, counting")
     counter = counted(cpu, every + ["--batches", "1"], rows)
-    if "nanosleep_1ms" in counter.ops:
-        nothing = counter.instructions.get("nothing", 0)
-        times["U"]["nanosleep_1ms"] = (counter.instructions["nanosleep_1ms"] - nothing) / counter.ops["nanosleep_1ms"]
+    took_sleep(counter, times["U"])
     if not rows or set(STARTS) & set(rows):
         told("starts and boots")
         times["N"].update(native_starts(cpu))
         times["U"].update(umbra_starts(cpu))
+    for rival in rivals:
+        told("under " + rival.name)
+        times[rival.label].update(rival.rows(rows))
+        if not rows or set(STARTS) & set(rows):
+            told("starts under " + rival.name)
+            times[rival.label].update(rival.starts())
     told("done")
     order = list(n.rows) + ["boot", "boot_stamps", "boot_console", "launcher_start"]
     table([r for r in order if r in times["U"] and (not rows or r in rows)], times, counter, path)
@@ -481,6 +570,7 @@ def bench(cpu, rows, path):
 def main():
     p = argparse.ArgumentParser(prog="selftests/lab/bench", description="Prints the table of `make bench`.")
     p.add_argument("--board", action="store_true", help="a board-like CPU: " + CPUS["board"])
+    p.add_argument("--all", action="store_true", help="KVM with H, and QEMU's TCG inside the board, too")
     p.add_argument("--profile", action="store_true", help="where the world exits of these rows come from")
     p.add_argument("--scale", type=float, default=0.5, help="of the operations, with --profile (default 0.5)")
     p.add_argument("--output", help="the table goes to this file")
@@ -494,7 +584,7 @@ def main():
         return profile(CPUS[kind], a.row, a.scale)
     # Some rows alone do not replace the record of all.
     path = os.path.join(LOG if a.row else RESULTS, "bench-board.tsv" if a.board else "bench.tsv")
-    return bench(CPUS[kind], a.row, os.path.abspath(a.output) if a.output else path)
+    return bench(CPUS[kind], a.row, os.path.abspath(a.output) if a.output else path, RIVALS if a.all else ())
 
 
 if __name__ == "__main__":
