@@ -202,12 +202,35 @@ static int fetch_half(struct umbra_vcpu *vcpu, u64 va, u16 *half)
 	return 0;
 }
 
+/*
+ * Through the mapping that the hart fetched it by, if that is still there.  With
+ * M-mode PMP may judge parts of a page.
+ */
+static bool fetch_again(struct umbra_vcpu *vcpu, u64 pc, u32 *raw)
+{
+	bool global;
+	u64 gfn;
+
+	if (vcpu->m || offset_in_page(pc) > PAGE_SIZE - 4)
+		return false;
+	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
+	if (gfn == ~0ULL ||
+	    umbra_gpa_read(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc), raw, 4))
+		return false;
+	if (umbra_insn_len(*raw) == 2)
+		*raw = (u16)*raw;
+	return true;
+}
+
 /* 0: *raw is valid; else as emulation returns (an exception was raised). */
 int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw)
 {
 	u16 lo, hi = 0;
-	int ret = fetch_half(vcpu, vcpu->cpu->pc, &lo);
+	int ret;
 
+	if (fetch_again(vcpu, vcpu->cpu->pc, raw))
+		return 0;
+	ret = fetch_half(vcpu, vcpu->cpu->pc, &lo);
 	if (ret)
 		return ret;
 	if (umbra_insn_len(lo) == 4) {
@@ -322,8 +345,12 @@ static int continue_access(struct umbra_vcpu *vcpu)
 			.gva = gva, .access = access, .len = len,
 		};
 		u64 val = write ? umbra_rmem_extract(io->value, io->done, len) : 0;
-		int ret = umbra_mmu_translate(vcpu, &info);
+		int ret = UMBRA_FAULT_DONE;
 
+		if ((gva & PAGE_MASK) == io->page_gva)
+			info.gpa = io->page_gpa + offset_in_page(gva);
+		else
+			ret = umbra_mmu_translate(vcpu, &info);
 		if (ret == -EAGAIN)
 			return UMBRA_RESUME;
 		if (ret < 0)
@@ -361,6 +388,7 @@ int umbra_complete_mmio(struct umbra_vcpu *vcpu)
 	u64 val = 0;
 
 	io->kind = UMBRA_IO_NONE;
+	io->page_gva = 1;
 	if (umbra_rmem_access(&io->insn) == UMBRA_ACCESS_READ) {
 		memcpy(&val, run->mmio.data, io->part);
 		io->value = umbra_rmem_insert(io->value, io->done, io->part, val);
@@ -491,11 +519,12 @@ static int not_scalar(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	return UMBRA_RESUME;
 }
 
-int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
-			 enum umbra_access access)
+/* @info: as umbra_mmu_fault() left it */
+int umbra_emulate_access(struct umbra_vcpu *vcpu, const struct umbra_fault_info *info)
 {
+	enum umbra_access access = info->access;
 	struct umbra_pending_io *io = &vcpu->io;
-	struct umbra_fault_info info;
+	u64 gva = info->gva;
 	u32 raw;
 	int ret;
 
@@ -517,12 +546,13 @@ int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
 	else if (access == UMBRA_ACCESS_WRITE)
 		io->value = umbra_rmem_store_value(&io->insn, vcpu->cpu->gpr,
 						   NULL);
-	info = (struct umbra_fault_info) { .gva = gva, .access = access };
-	if (umbra_mmu_translate(vcpu, &info) == UMBRA_FAULT_DONE &&
-	    umbra_sites_active(vcpu->vm, info.gpa >> PAGE_SHIFT)) {
+	if (umbra_sites_active(vcpu->vm, info->gpa >> PAGE_SHIFT)) {
 		umbra_count(vcpu, UMBRA_STAT_EMUL_TEXT);
-		umbra_sites_read(vcpu, info.gpa >> PAGE_SHIFT);
+		umbra_sites_read(vcpu, info->gpa >> PAGE_SHIFT);
 	}
+	/* With M-mode PMP judges each piece. */
+	io->page_gva = vcpu->m ? 1 : gva & PAGE_MASK;
+	io->page_gpa = info->gpa & PAGE_MASK;
 	trace_umbra_mmio(vcpu->id, io->gva, io->insn.width,
 			 access == UMBRA_ACCESS_WRITE, io->value);
 	return continue_access(vcpu);

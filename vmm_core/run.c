@@ -237,7 +237,7 @@ static int handle_page_fault(struct umbra_vcpu *vcpu, enum umbra_access access)
 			umbra_inject(vcpu, V_EXC_INSN_ACCESS, info.gva);
 			return UMBRA_RESUME;
 		}
-		return umbra_emulate_access(vcpu, info.gva, access);
+		return umbra_emulate_access(vcpu, &info);
 	default:
 		return ret;
 	}

@@ -140,6 +140,8 @@ struct umbra_pending_io {
 	u64 value;		/* bytes gathered so far, or to be written */
 	unsigned int done;	/* bytes of the access already performed */
 	unsigned int part;	/* bytes of the part under way */
+	u64 page_gva;		/* where this page is, at @page_gpa; 1: not known */
+	u64 page_gpa;
 };
 
 /* A fence that another hart asked for; size 0 = everything. */
@@ -419,8 +421,7 @@ void umbra_inject_illegal(struct umbra_vcpu *vcpu, u32 raw);
 int umbra_fetch(struct umbra_vcpu *vcpu, u32 *raw);
 bool umbra_is_wfi(struct umbra_vcpu *vcpu, u64 va);
 /* Emulate the access at pc that faulted at @gva: device or rewritten text. */
-int umbra_emulate_access(struct umbra_vcpu *vcpu, u64 gva,
-			 enum umbra_access access);
+int umbra_emulate_access(struct umbra_vcpu *vcpu, const struct umbra_fault_info *info);
 int umbra_complete_mmio(struct umbra_vcpu *vcpu);
 /* umbra_gpa_read(), umbra_gpa_write(), umbra_gpa_range_is_usable(): vdev.h */
 /* Is gpa inside the windows user space emulates (or is there no list)? */
