@@ -43,14 +43,17 @@
 #define CSRW(csr, rs)		OP_CSR(1, ZERO, csr, rs)
 #define CSRRW(rd, csr, rs)	OP_CSR(1, rd, csr, rs)
 #define LD(rd, off)		(((u32)(off) & 0xfff) << 20 | T6 << 15 | 3 << 12 | (rd) << 7 | 0x03)
-#define SD(rs, off) \
-	(((u32)(off) >> 5 & 0x7f) << 25 | (u32)(rs) << 20 | T6 << 15 | 3 << 12 | \
-	 ((u32)(off) & 0x1f) << 7 | 0x23)
 /* Over the next @n instructions. */
 #define SKIP(f3, rs, n)		((u32)(rs) << 15 | (f3) << 12 | 4 * ((n) + 1) << 7 | 0x63)
 #define SKIP_IF_ZERO(rs, n)	SKIP(0, rs, n)
 #define SKIP_UNLESS_ZERO(rs, n)	SKIP(1, rs, n)
 #define SRET			0x10200073u
+
+static u32 sd(unsigned int rs, int off)
+{
+	return ((u32)off >> 5 & 0x7f) << 25 | (u32)rs << 20 | T6 << 15 | 3 << 12 |
+	       ((u32)off & 0x1f) << 7 | 0x23;
+}
 
 static u32 jal(unsigned int rd, s64 off)
 {
@@ -125,7 +128,7 @@ static void put_set(struct builder *b, unsigned int reg, unsigned int from)
 	if (reg == T6)
 		put(b, CSRW(VCSR_SSCRATCH, from));
 	else if (reg >= T3)
-		put(b, SD(from, SW_GPR(reg)));
+		put(b, sd(from, SW_GPR(reg)));
 	else if (reg != ZERO)
 		put(b, MV(reg, from));
 }
@@ -296,7 +299,7 @@ static void make_swap(struct builder *b, const struct umbra_insn *insn, int slot
 	}
 	if (insn->rd)
 		put(b, LD(T5, slot));
-	put(b, SD(from, slot));
+	put(b, sd(from, slot));
 	put_set(b, insn->rd, T5);
 }
 
@@ -308,7 +311,7 @@ static void make_sie_clear(struct builder *b, unsigned int rd)
 	else
 		put(b, LD(T5, SW_SSTATUS));
 	put(b, ANDI(T5, T5, ~V_SIE));
-	put(b, SD(T5, SW_SSTATUS));
+	put(b, sd(T5, SW_SSTATUS));
 	put_set(b, rd, T3);
 }
 
@@ -322,7 +325,7 @@ static void make_sie_set(struct builder *b, unsigned int rd)
 	else
 		put(b, LD(T5, SW_SSTATUS));
 	put(b, ORI(T5, T5, V_SIE));
-	put(b, SD(T5, SW_SSTATUS));
+	put(b, sd(T5, SW_SSTATUS));
 	put_set(b, rd, T3);
 }
 
@@ -341,7 +344,7 @@ static void make_irq_restore(struct builder *b, unsigned int rs)
 	put(b, SKIP_IF_ZERO(ZERO, 3));
 	put(b, LD(T3, SW_SSTATUS));
 	put(b, OR(T3, T3, rs));
-	put(b, SD(T3, SW_SSTATUS));
+	put(b, sd(T3, SW_SSTATUS));
 }
 
 static bool make_sstatus(struct builder *b, const struct umbra_insn *insn)
