@@ -179,7 +179,8 @@ TEST(slices, "registers stay over 300 ms of loops, waits and timer ticks")
 
 	fs(SR_FS_INITIAL);
 	put(7);
-	while (rdtime() - start < timebase * 3 / 10 && !test_failed()) {
+	/* And each kind of round at least once, however slow the machine is. */
+	while ((rdtime() - start < timebase * 3 / 10 || rounds < 4) && !test_failed()) {
 		set_timer(rdtime() + timebase / 2000);
 		csr_write(sie, BIT(IRQ_STI));
 		if (rounds & 1) {
@@ -195,7 +196,6 @@ TEST(slices, "registers stay over 300 ms of loops, waits and timer ticks")
 		check(__LINE__, "after a while");
 		rounds++;
 	}
-	CHECK(rounds > 2);
 }
 
 TEST(sums, "U-mode adds 1.0 for 100 ms while ticks interrupt it: the sum is exact")
