@@ -9,7 +9,7 @@ import shlex
 import sys
 
 import lablib
-from lablib import Board, LabError, say
+from lablib import Board, say
 
 
 def main():
@@ -100,11 +100,4 @@ def _write(fd, data):
 
 
 if __name__ == "__main__":
-    lablib.exit_on_signals()
-    try:
-        sys.exit(main())
-    except LabError as e:
-        say("error: %s" % e)
-        sys.exit(125)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    lablib.run_main(main)

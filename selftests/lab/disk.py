@@ -262,9 +262,4 @@ def main():
 
 
 if __name__ == "__main__":
-    lablib.exit_on_signals()
-    try:
-        sys.exit(main())
-    except LabError as e:
-        say("error: %s" % e)
-        sys.exit(1)
+    lablib.run_main(main, failed=1)

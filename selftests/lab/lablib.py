@@ -532,3 +532,15 @@ def exit_on_signals():
 
     for s in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, leave)
+
+
+def run_main(main, failed=125):
+    """What a program of the lab does with its main(): `failed` is the lab's own failure."""
+    exit_on_signals()
+    try:
+        sys.exit(main())
+    except LabError as e:
+        say("error: %s" % e)
+        sys.exit(failed)
+    except KeyboardInterrupt:
+        sys.exit(130)

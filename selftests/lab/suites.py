@@ -412,11 +412,4 @@ def main():
 
 
 if __name__ == "__main__":
-    lablib.exit_on_signals()
-    try:
-        sys.exit(main())
-    except LabError as e:
-        say("error: %s" % e)
-        sys.exit(125)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    lablib.run_main(main)

@@ -392,19 +392,27 @@ static void *told_thread(void *arg)
 	return (void *)run_told(arg);
 }
 
+static pthread_t start_spinner(struct vcpu *v)
+{
+	pthread_t thread;
+
+	kicks_init();
+	vm_new(&vm, RAM_SIZE);
+	vm_load(&vm, RAM_BASE, spin_csr);
+	vcpu_new(v, &vm, 0);
+	set_reg(v, REG_A(0), CTRL_AT(0));
+	pthread_create(&thread, NULL, told_thread, v);
+	ASSERT(wait_progress(vm_word(&vm, CTRL_AT(0)), 1000, 10000), "the guest: expected it to count");
+	return thread;
+}
+
 TEST(dontneed_text)
 {
 	struct vcpu v;
 	pthread_t thread;
 	void *told;
 
-	kicks_init();
-	vm_new(&vm, RAM_SIZE);
-	vm_load(&vm, RAM_BASE, spin_csr);
-	vcpu_new(&v, &vm, 0);
-	set_reg(&v, REG_A(0), CTRL_AT(0));
-	pthread_create(&thread, NULL, told_thread, &v);
-	ASSERT(wait_progress(vm_word(&vm, CTRL_AT(0)), 1000, 10000), "the guest: expected it to count");
+	thread = start_spinner(&v);
 	ASSERT_ERRNO(0, madvise(vm.ram, PAGE, MADV_DONTNEED));
 	pthread_join(thread, &told);
 	EXPECT_EQ(2, (u64)told, "scause in a page that became zero: illegal instruction");
@@ -420,13 +428,7 @@ TEST(text_overwritten)
 	pthread_t thread;
 	void *told;
 
-	kicks_init();
-	vm_new(&vm, RAM_SIZE);
-	vm_load(&vm, RAM_BASE, spin_csr);
-	vcpu_new(&v, &vm, 0);
-	set_reg(&v, REG_A(0), CTRL_AT(0));
-	pthread_create(&thread, NULL, told_thread, &v);
-	ASSERT(wait_progress(vm_word(&vm, CTRL_AT(0)), 1000, 10000), "the guest: expected it to count");
+	thread = start_spinner(&v);
 	/* All zero: whatever it fetches next is illegal, once it sees it. */
 	for (u64 i = 0; i < PAGE / 8; i++)
 		__atomic_store_n(&vm_word(&vm, RAM_BASE)[i], 0, __ATOMIC_RELAXED);

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,26 +24,9 @@
 
 #include "console.h"
 #include "util.h"
+#include "tests/tap.h"
 
-static unsigned int tests, failures;
-static FILE *tap;
 static struct console con;
-
-static void ok(bool good, const char *fmt, ...)
-	__printf(2, 3);
-
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(tap, "%sok %u - ", good ? "" : "not ", ++tests);
-	va_start(ap, fmt);
-	vfprintf(tap, fmt, ap);
-	va_end(ap);
-	fputc('\n', tap);
-	fflush(tap);
-	failures += !good;
-}
 
 static void die(const char *what)
 {

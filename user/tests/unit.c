@@ -29,25 +29,7 @@
 #include "options.h"
 #include "trap.h"
 #include "util.h"
-
-static unsigned int tests, failures;
-static FILE *tap;
-
-static void ok(bool good, const char *fmt, ...)
-	__printf(2, 3);
-
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(tap, "%sok %u - ", good ? "" : "not ", ++tests);
-	va_start(ap, fmt);
-	vfprintf(tap, fmt, ap);
-	va_end(ap);
-	fputc('\n', tap);
-	fflush(tap);
-	failures += !good;
-}
+#include "tests/tap.h"
 
 /* What has been said on standard error since the last call. */
 static const char *said(void)
