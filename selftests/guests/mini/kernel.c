@@ -258,6 +258,8 @@ static u64 info(u64 what, u64 n)
 		return timebase;
 	case INFO_BOOT_ERRORS:
 		return boot_errors;
+	case INFO_TIMER_BEGAN:
+		return n < HARTS ? timer_began[n] : -1UL;
 	}
 	return -1;
 }

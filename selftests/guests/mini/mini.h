@@ -76,7 +76,8 @@
 
 /* What SYS_INFO tells. */
 enum { INFO_HARTS, INFO_RAN, INFO_TICKS, INFO_PREEMPTED, INFO_FREE_PAGES,
-	INFO_DISK_IRQS, INFO_UART_IRQS, INFO_INTERVAL, INFO_TIMEBASE, INFO_BOOT_ERRORS };
+	INFO_DISK_IRQS, INFO_UART_IRQS, INFO_INTERVAL, INFO_TIMEBASE, INFO_BOOT_ERRORS,
+	INFO_TIMER_BEGAN };
 
 /* What SYS_WAIT tells of a child that ended: by itself, or by a trap. */
 struct ended {
@@ -122,7 +123,7 @@ struct hart {
 };
 
 /* start.c; errors of what it tries before the kernel proper runs */
-extern u64 boot_errors, tick_interval;
+extern u64 boot_errors, tick_interval, timer_began[HARTS];
 extern struct timer_scratch machine_page[4096 / TS_SIZE];
 void start(u64 hart, const void *dtb);
 

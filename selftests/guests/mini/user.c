@@ -168,21 +168,23 @@ static void preemption_test(void)
 	done("the timer preempts processes that spin, on every hart; registers are kept");
 }
 
+/*
+ * A hart that was kept from its ticks makes up for them (the CLINT way): what
+ * holds at any time is that there were no more than have come due.
+ */
 static void timer_test(void)
 {
-	u64 began = rdtime(), had[HARTS], spent;
+	u64 had[HARTS];
 
 	for (u64 n = 0; n < info(INFO_HARTS); n++)
 		had[n] = call(SYS_INFO, INFO_TICKS, n);
 	call(SYS_SLEEP, 5, 0);
-	spent = rdtime() - began;
-	EXPECT(spent >= 4 * info(INFO_INTERVAL));
 	for (u64 n = 0; n < info(INFO_HARTS); n++) {
-		u64 now;
+		u64 began = call(SYS_INFO, INFO_TIMER_BEGAN, n), now;
 
 		while ((now = call(SYS_INFO, INFO_TICKS, n)) == had[n])
 			call(SYS_SLEEP, 1, 0);
-		EXPECT(now - had[n] <= (rdtime() - began) / info(INFO_INTERVAL) + 1);
+		EXPECT(now <= (rdtime() - began) / info(INFO_INTERVAL));
 	}
 	done("timer interrupts on every hart, and none too early");
 }
