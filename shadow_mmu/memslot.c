@@ -4,8 +4,8 @@
  * of KVM_SET_USER_MEMORY_REGION.
  *
  * The set of slots, and each slot but for its bitmap, is immutable once
- * published; a change publishes a new set under vm->lock, waits for readers
- * (SRCU), makes every vCPU drop its shadow tables, and frees what it replaced.
+ * published; a change makes every vCPU drop its shadow tables, publishes a new
+ * set under vm->lock, waits for readers (SRCU), and frees what it replaced.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -132,6 +132,16 @@ static void free_array(struct rcu_head *rcu)
 static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 		    struct umbra_memslots *new, const struct umbra_memslot *was)
 {
+	if (was) {
+		/*
+		 * While MMU notifiers still find it: nothing may be left of a
+		 * slot that they do not find, and nobody may fill it again.
+		 */
+		umbra_mmu_freeze(vm);
+		umbra_sites_invalidate(vm, 0, ~0ULL);
+		umbra_mmu_zap_all(vm, 0, ~0ULL);
+		umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
+	}
 	rcu_assign_pointer(vm->slots, new);
 	if (!was && new->nr % SLOTS_PER_WAIT) {
 		if (old)
@@ -140,13 +150,8 @@ static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 	}
 	synchronize_srcu_expedited(&vm->slots_srcu);
 	kvfree(old);
-	if (!was)
-		return;
-	umbra_mmu_freeze(vm);
-	umbra_sites_invalidate(vm, 0, ~0ULL);
-	umbra_known_clear(vm, 0, ~0ULL);
-	umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
-	umbra_mmu_thaw(vm);
+	if (was)
+		umbra_mmu_thaw(vm);
 }
 
 /* What a change may be, once its arguments are sane; KVM's errors. */

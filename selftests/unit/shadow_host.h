@@ -90,6 +90,7 @@ enum moment {
 	IN_SWITCHER,	/* this one is in fast.c */
 	IN_HOST,	/* this one is in the run loop, without locks */
 	IN_NOTIFIER,	/* an invalidation is under way, no lock is held */
+	IN_SLOTS,	/* slots change: the new ones are published */
 };
 
 static struct {
@@ -178,6 +179,11 @@ void model_unlocked(void)
 {
 	if (host.starting)
 		host_moment(IN_NOTIFIER);
+}
+
+void model_synchronize(void)
+{
+	host_moment(IN_SLOTS);
 }
 
 /* --- allocation -------------------------------------------------------------------- */

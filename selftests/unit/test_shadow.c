@@ -817,6 +817,13 @@ static void race(enum moment now)
 	raced = true;
 	if (now == IN_NOTIFIER)
 		return run_on(r);
+	if (now == IN_SLOTS) {
+		/* The host takes memory of the slot that goes: nobody may still use it. */
+		for (unsigned int i = 0; i < setup->nr_frames; i++)
+			if (slot_of_hva(frame_hva(setup->frame[i])) == 3)
+				replace(frame_hva(setup->frame[i]));
+		return judge_all();
+	}
 	if ((step->how & WITH_HOST) && now == IN_HOST)
 		return r & 1 ? replace(hva) : protect(hva);
 	if (!(step->how & WITH_RACE))
@@ -1477,6 +1484,33 @@ UNIT_TEST(private_by_another_path)
 		{ OP_MAP, 0, 10, 0, 1, 0, 0xddf1d136, 0xc04a3 },
 		{ OP_SATP, 0, 0, 0, 0, 0, 0xe54e7d21, 0 },
 		{ OP_ACCESS, 0, 13, 1, 4, 0, 0xcb77cece, 0x20001021 },
+	};
+
+	fixed_script(&s, steps, ARRAY_SIZE(steps));
+}
+
+/* Memory of a slot that goes, taken away when no notifier finds the slot any more. */
+UNIT_TEST(slot_goes_with_its_memory)
+{
+	static const struct setup s = {
+		.levels = 5, .huge = 1, .nr_vcpus = 1, .nr_vas = 8,
+		.nr_frames = 15, .nr_satps = 2, .svade = 0,
+		.va = {
+			0x7fc000000000, 0x7fc000004000, 0x80345000, 0x7fc000005000,
+			0x7fc000004000, 0x7fc000006000, 0x7fc000804000, 0x7fc000005000,
+		},
+		.frame = {
+			0x80201, 0xa5001, 0x80004, 0x1000, 0x80003, 0x80006, 0x80345,
+			0xc03ff, 0x140001, 0xc0000, 0x140000, 0x801ff, 0x80006, 0x80002,
+			0x80201,
+		},
+		.satp = { 0x9000000000080201, 0x9000100000080201 },
+	};
+	static const struct step steps[] = {
+		{ OP_SATP, 0, 0, 0, 0, 0, 0x84bbee3d, 0 },
+		{ OP_MAP, 0, 0, 0, 1, 0, 0xab009e93, 0x500004fb },
+		{ OP_ACCESS, 0, 8, 2, 5, 0, 0x2d6d1bc1, 0x2000000020080447 },
+		{ OP_SLOT, 0, 8, 0, 0, 8, 0x74fb6851, 0x9d2b69512c3f9763 },
 	};
 
 	fixed_script(&s, steps, ARRAY_SIZE(steps));

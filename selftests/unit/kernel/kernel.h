@@ -241,10 +241,14 @@ static inline void srcu_read_unlock(struct srcu_struct *srcu, int idx)
 #define rcu_assign_pointer(p, v)	((p) = (v))
 #define RCU_INIT_POINTER(p, v)		((p) = (v))
 
+/* The slots have changed, and not every vCPU has heard of it. */
+void model_synchronize(void);
+
 static inline void synchronize_srcu_expedited(struct srcu_struct *srcu)
 {
 	might_sleep();
 	model_check(!model_srcu);
+	model_synchronize();
 }
 
 static inline void srcu_barrier(struct srcu_struct *srcu)
