@@ -187,8 +187,8 @@ struct umbra_fast {
 
 /**
  * struct umbra_vm_page - what the vCPUs' switchers need to know of their VM
- * @frozen: somebody is taking mappings away: nothing may be filled.  Changed
- *	under vm->mn_lock.
+ * @frozen: how many are taking mappings away: the switcher, which does not know
+ *	which, fills nothing.  Changed under vm->inv.lock.
  */
 struct umbra_vm_page {
 	u64 frozen;

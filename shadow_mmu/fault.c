@@ -8,7 +8,7 @@
  *
  * The rule against races with the host's memory management is KVM's: note the
  * sequence of invalidations, find the host page, and install the leaf only if,
- * under mmu.lock, no invalidation is under way and none ended since.
+ * under mmu.lock, no invalidation of its memory is under way and none ended since.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -501,10 +501,11 @@ static void note_known(struct umbra_vm *vm, u64 gfn, struct page *page, int leve
 		umbra_known_set(vm, base + n, pfn + n, writable);
 }
 
-/* 0: installed; -EAGAIN: an invalidation came in between. */
+/* 0: installed; -EAGAIN: an invalidation of @memory came in between. */
 static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 		   u64 gfn, u64 gpte, struct page *page, u64 perm,
-		   bool known, bool writable, unsigned long mn_seq)
+		   bool known, bool writable, unsigned long mn_seq,
+		   const struct umbra_mn_range *memory)
 {
 	struct umbra_vm *vm = vcpu->vm;
 	unsigned int idx = umbra_va_index(gva, sp->role.level);
@@ -512,7 +513,7 @@ static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 	int ret = -EAGAIN;
 
 	umbra_mmu_lock(&vcpu->mmu);
-	if (!READ_ONCE(vm->page->frozen) && READ_ONCE(vm->mn_seq) == mn_seq) {
+	if (!umbra_mn_retry(vm, memory->first, memory->last, mn_seq)) {
 		/*
 		 * Rewritten text is never readable or writable, and a large
 		 * leaf over some gives way to small ones.
@@ -601,9 +602,13 @@ static void map_once(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva)
 	mmu->once_fresh = true;
 }
 
-static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
-	       const struct umbra_fault_info *info, struct umbra_memslot *slot,
-	       u64 pmp_perm, int pmp_level, bool once)
+/*
+ * -EAGAIN: the host took some of *@memory, which the leaf would have mapped, away
+ * at the same moment.
+ */
+static int try_map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
+		   const struct umbra_fault_info *info, struct umbra_memslot *slot,
+		   u64 pmp_perm, int pmp_level, bool once, struct umbra_mn_range *memory)
 {
 	struct umbra_vm *vm = vcpu->vm;
 	bool write = info->access == UMBRA_ACCESS_WRITE;
@@ -631,9 +636,10 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 		writable = false;
 
 	/* Before the first look at the host's mapping, its size included. */
-	mn_seq = READ_ONCE(vm->mn_seq);
-	smp_rmb();	/* pairs with the notifier's update before it zaps */
+	mn_seq = umbra_mn_begin(vm);
 	level = leaf_level(vcpu, w, slot, gfn, pmp_level);
+	memory->first = slot->hva + (((gfn & (~0ULL << (9 * level))) - slot->gfn) << PAGE_SHIFT);
+	memory->last = memory->first + (PAGE_SIZE << (9 * level)) - 1;
 	sp = build_path(vcpu, w, root, info->gva, perm, level);
 	if (IS_ERR(sp)) {
 		if (PTR_ERR(sp) != -ENOMEM)
@@ -662,18 +668,38 @@ static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
 	if (once)
 		map_once(vcpu, sp, info->gva);
 	ret = install(vcpu, sp, info->gva, gfn, w->top >= 0 ? w->pte[w->level] : 0,
-		      page, perm, !slot->dirty, writable, mn_seq);
+		      page, perm, !slot->dirty, writable, mn_seq, memory);
 	put_page(page);
-	if (!ret)
-		umbra_count(vcpu, UMBRA_STAT_SHADOW_FILL);
-	/* -EAGAIN: let the guest fault again when the invalidation is over. */
+	if (ret)
+		return ret;
+	umbra_count(vcpu, UMBRA_STAT_SHADOW_FILL);
 	return UMBRA_FAULT_DONE;
+}
+
+/*
+ * Often it is our own look for a writable page that made the host take the old one
+ * away: that is over by now, and we try again at once.
+ */
+static int map(struct umbra_vcpu *vcpu, const struct umbra_walk *w,
+	       const struct umbra_fault_info *info, struct umbra_memslot *slot,
+	       u64 pmp_perm, int pmp_level, bool once, struct umbra_mn_range *memory)
+{
+	int ret;
+
+	for (int tries = 0; tries < 3; tries++) {
+		ret = try_map(vcpu, w, info, slot, pmp_perm, pmp_level, once, memory);
+		if (ret != -EAGAIN ||
+		    umbra_mn_busy(vcpu->vm, memory->first, memory->last))
+			break;
+	}
+	return ret;
 }
 
 int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 {
 	struct umbra_memslot *slot;
 	struct shadow_page *root;
+	struct umbra_mn_range memory;
 	enum pmp_verdict verdict;
 	struct umbra_walk w;
 	u64 gfn, pmp_perm;
@@ -718,8 +744,13 @@ int umbra_mmu_fault(struct umbra_vcpu *vcpu, struct umbra_fault_info *info)
 		    vcpu->mmu.sw_slot)
 			shadow_move_switcher(vcpu);
 		ret = map(vcpu, &w, info, slot, pmp_perm, pmp_level,
-			  verdict == PMP_ONCE);
+			  verdict == PMP_ONCE, &memory);
 	}
 	srcu_read_unlock(&vcpu->vm->slots_srcu, srcu);
+	if (ret == -EAGAIN) {
+		/* Or the guest would fault again and again until it is over. */
+		umbra_mn_wait(vcpu->vm, memory.first, memory.last);
+		ret = UMBRA_FAULT_DONE;
+	}
 	return ret;
 }

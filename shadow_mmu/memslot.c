@@ -137,7 +137,7 @@ static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 		 * While MMU notifiers still find it: nothing may be left of a
 		 * slot that they do not find, and nobody may fill it again.
 		 */
-		umbra_mmu_freeze(vm);
+		umbra_mmu_freeze(vm, 0, ~0UL);
 		umbra_sites_invalidate(vm, 0, ~0ULL);
 		umbra_mmu_zap_all(vm, 0, ~0ULL);
 		umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
@@ -151,7 +151,7 @@ static void publish(struct umbra_vm *vm, struct umbra_memslots *old,
 	synchronize_srcu_expedited(&vm->slots_srcu);
 	kvfree(old);
 	if (was)
-		umbra_mmu_thaw(vm);
+		umbra_mmu_thaw(vm, 0, ~0UL);
 }
 
 /* What a change may be, once its arguments are sane; KVM's errors. */

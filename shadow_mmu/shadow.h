@@ -56,7 +56,7 @@ static inline void umbra_mmu_unlock(struct umbra_mmu *mmu)
 void umbra_known_prepare(struct umbra_vm *vm, u64 gfn);
 /*
  * Frame @gfn is backed by @pfn.  Caller holds an mmu.lock under which it has
- * seen that nothing is frozen and nothing was since @pfn was looked up.
+ * seen that @gfn's memory is not frozen and was not since @pfn was looked up.
  */
 void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn,
 		     bool writable);

@@ -209,12 +209,58 @@ void umbra_known_free(struct umbra_vm *vm);
 
 /* --- MMU notifiers (notifier.c) ---------------------------------------------- */
 
-/*
- * Nothing is filled from here to the thaw, and what was looked up before does
- * not count any more.  May nest; does not sleep.
+/* So many at the same time are told apart, and so many that are over. */
+#define UMBRA_MN_ACTIVE		16
+#define UMBRA_MN_LOG		32	/* a power of two */
+
+/* User memory from @first to @last. */
+struct umbra_mn_range {
+	unsigned long first;
+	unsigned long last;
+};
+
+/**
+ * struct umbra_invalidations - what is being taken away, and what was of late
+ * @lock: all but @wait; inner to mmu.lock
+ * @seq: how many are over; the last ones are in @log
+ * @nr: how many are under way, as far as @active has room
+ * @others: under way, of which it is not known where: anywhere
+ * @wait: faults wait here for the end of one
+ *
+ * umbra_vm_page.frozen is @nr + @others.
  */
-void umbra_mmu_freeze(struct umbra_vm *vm);
-void umbra_mmu_thaw(struct umbra_vm *vm);
+struct umbra_invalidations {
+	spinlock_t lock;		/* all but @wait; inner to mmu.lock */
+	unsigned long seq;
+	unsigned int nr;
+	unsigned int others;
+	struct umbra_mn_range active[UMBRA_MN_ACTIVE];
+	struct umbra_mn_range log[UMBRA_MN_LOG];
+	wait_queue_head_t wait;
+};
+
+void umbra_mn_init(struct umbra_vm *vm);
+/*
+ * None of user memory @first .. @last is filled from here to the thaw, by the
+ * switcher nothing at all, and what of it was looked up before does not count any
+ * more.  May nest; does not sleep.
+ */
+void umbra_mmu_freeze(struct umbra_vm *vm, unsigned long first, unsigned long last);
+void umbra_mmu_thaw(struct umbra_vm *vm, unsigned long first, unsigned long last);
+/* To be asked before the host's mappings are looked at. */
+unsigned long umbra_mn_begin(struct umbra_vm *vm);
+/* Does all hold that was looked up since umbra_mn_begin() said @seq?  Any context. */
+bool umbra_mn_quiet(struct umbra_vm *vm, unsigned long seq);
+/*
+ * Does not hold what was looked up of @first .. @last?  The caller installs it
+ * if it does, under the same mmu.lock.
+ */
+bool umbra_mn_retry(struct umbra_vm *vm, unsigned long first, unsigned long last,
+		    unsigned long seq);
+/* Is any of it being taken away? */
+bool umbra_mn_busy(struct umbra_vm *vm, unsigned long first, unsigned long last);
+/* Until none of it is, or a signal comes.  Not in a section of slots_srcu. */
+void umbra_mn_wait(struct umbra_vm *vm, unsigned long first, unsigned long last);
 /* Drop the leaves of @first .. @last in every vCPU; frozen. */
 void umbra_mmu_zap_all(struct umbra_vm *vm, u64 first, u64 last);
 int umbra_mn_register(struct umbra_vm *vm);

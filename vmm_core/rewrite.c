@@ -133,9 +133,20 @@ static void forget_everywhere(struct umbra_vm *vm, bool wait)
 
 static void zap_everywhere(struct umbra_vm *vm, u64 gfn)
 {
-	umbra_mmu_freeze(vm);
+	unsigned long first = 0, last = ~0UL;
+	struct umbra_memslot *slot;
+	int srcu;
+
+	srcu = srcu_read_lock(&vm->slots_srcu);
+	slot = umbra_memslot_find(vm, gfn);
+	if (slot) {
+		first = slot->hva + ((gfn - slot->gfn) << PAGE_SHIFT);
+		last = first + PAGE_SIZE - 1;
+	}
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	umbra_mmu_freeze(vm, first, last);
 	umbra_mmu_zap_all(vm, gfn, gfn);
-	umbra_mmu_thaw(vm);
+	umbra_mmu_thaw(vm, first, last);
 	for (unsigned int i = 0; i < READ_ONCE(vm->nr_vcpus); i++)
 		umbra_vcpu_kick_wait(vm->vcpu_list[i]);
 }
@@ -414,8 +425,7 @@ static bool activate(struct umbra_vm *vm, struct umbra_site_page *entry,
 	bool ok = false;
 
 	flags = sites_write_lock(vm);
-	if (!entry->active && !vm->aliased && !READ_ONCE(vm->page->frozen) &&
-	    READ_ONCE(vm->mn_seq) == mn_seq) {
+	if (!entry->active && !vm->aliased && umbra_mn_quiet(vm, mn_seq)) {
 		entry->pfn = page_to_pfn(page);
 		entry->active = true;
 		ok = true;
@@ -489,8 +499,7 @@ static void add_site(struct umbra_vcpu *vcpu, u64 pc, u64 gfn,
 		return;
 	if (!make_room(vm, entry))
 		return;
-	mn_seq = READ_ONCE(vm->mn_seq);
-	smp_rmb();	/* pairs with the notifier's update; see install() */
+	mn_seq = umbra_mn_begin(vm);
 	page = rewritable_page(vm, gfn);
 	if (!page) {
 		/* Shared, or a file's; it may be otherwise much later. */

@@ -250,7 +250,7 @@ static struct umbra_vm *vm_alloc(void)
 	}
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
-	spin_lock_init(&vm->mn_lock);
+	umbra_mn_init(vm);
 	spin_lock_init(&vm->known_lock);
 	spin_lock_init(&vm->event_lock);
 	umbra_sites_init(&vm->sites);

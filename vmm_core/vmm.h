@@ -11,8 +11,9 @@
  *	vm->slots_srcu		read side, which may also be entered under any lock
  *				below: memory slots, ioeventfds, coalesced zones
  *	vm->sites.lock		rewritten sites (rewrite.h)
- *	vm->mn_lock		count and sequence of MMU invalidations
  *	vcpu->mmu.lock		one vCPU's shadow tables; two are never held
+ *	vm->inv.lock		MMU invalidations: which, and their sequence; only
+ *				faults that meet one take it
  *	vm->ring_lock		the coalesced ring's end
  *	vm->irqfd_lock		irqfds; taken in any context, innermost
  * Whoever sleeps holds none of the last three.
@@ -285,8 +286,7 @@ struct umbra_vm {
 	struct umbra_windows __rcu *windows;
 
 	struct mmu_notifier mn;
-	spinlock_t mn_lock;		/* page->frozen, mn_seq */
-	unsigned long mn_seq;
+	struct umbra_invalidations inv;
 	struct umbra_vm_page *page;	/* what switchers see of the VM */
 	spinlock_t known_lock;		/* linking of @known into vCPUs' tables */
 	struct umbra_known_gib *known[UMBRA_KNOWN_GIB];	/* see known.c */

@@ -938,6 +938,7 @@ static void disturb(u8 *dropped)
 	case 4:
 		if (rnd() % 4 == 0) {
 			set_slot(vm.fd, 1, 0, 0, 0, NULL);
+			sleep_ms(rnd() % 3);
 			ASSERT_ERRNO(0, set_slot(vm.fd, 1, 0, DATA_BASE, DATA_SIZE, data));
 		}
 		break;

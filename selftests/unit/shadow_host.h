@@ -123,6 +123,7 @@ static struct {
 	unsigned int nr_dirtied;
 	unsigned int notifying;
 	bool starting;			/* in invalidate_range_start() */
+	bool waited;			/* a fault, for the end of an invalidation */
 
 	struct site site[8];
 	unsigned int nr_sites;
@@ -184,6 +185,13 @@ void model_unlocked(void)
 void model_synchronize(void)
 {
 	host_moment(IN_SLOTS);
+}
+
+void model_wait(void)
+{
+	/* Nobody else is left to end it. */
+	model_check(host.notifying);
+	host.waited = true;
 }
 
 /* --- allocation -------------------------------------------------------------------- */
@@ -797,6 +805,7 @@ static void vm_create(unsigned int nr)
 	host.vm = vm;
 	vm->mm = &host.mm;
 	vm->page = (void *)get_zeroed_page(0);
+	umbra_mn_init(vm);
 	umbra_mn_register(vm);
 	host.nr_sites = 0;
 	host.nr_harts = nr;
@@ -966,9 +975,9 @@ static void sites_set(u64 gfn, bool active)
 		s->gfn = gfn;
 	}
 	s->active = active;
-	umbra_mmu_freeze(host.vm);
+	umbra_mmu_freeze(host.vm, frame_hva(gfn), frame_hva(gfn) + PAGE_SIZE - 1);
 	umbra_mmu_zap_all(host.vm, gfn, gfn);
-	umbra_mmu_thaw(host.vm);
+	umbra_mmu_thaw(host.vm, frame_hva(gfn), frame_hva(gfn) + PAGE_SIZE - 1);
 	for (unsigned int i = 0; i < host.nr_harts; i++)
 		umbra_vcpu_kick_wait(&host.hart[i].vcpu);
 }

@@ -91,7 +91,7 @@ static u64 step_began;			/* oracle.now then */
 static bool raced;			/* another hart did something meanwhile */
 
 static struct {
-	u64 steps, scripts, mapped, stored, page_faults, access_faults, emulated;
+	u64 steps, scripts, mapped, stored, page_faults, access_faults, emulated, waits;
 	u64 fast_fills, fast_spurious, reflected, fast_fences, fast_satps, runs, aborts;
 	u64 slow_fills, resets, moves, races, no_memory, judged;
 } count;
@@ -410,6 +410,23 @@ static bool fault_fast(u64 va, enum umbra_access access, enum outcome *out)
 	return true;
 }
 
+/*
+ * A fault on @gpa waited until the host has taken something away: did that concern
+ * what the leaf would map, at its largest?
+ */
+static void judge_wait(u64 gpa)
+{
+	static const unsigned int huge[] = { PAGE_SHIFT, PAGE_SHIFT + 9, PAGE_SHIFT + 18 };
+	u64 hva = frame_hva(gpa >> PAGE_SHIFT);
+	/* Only slot 0 is in larger pieces than pages. */
+	unsigned int shift = slot_of_hva(hva) ? PAGE_SHIFT : huge[setup->huge];
+
+	count.waits++;
+	if (!host.taken.end || (hva ^ host.taken.start) >> shift)
+		model_fail("a fault at gpa %#llx waits for the end of an invalidation at %#llx",
+			   (unsigned long long)gpa, (unsigned long long)host.taken.start);
+}
+
 /* The same, in the run loop. */
 static enum outcome fault_slow(u64 va, enum umbra_access access)
 {
@@ -417,8 +434,11 @@ static enum outcome fault_slow(u64 va, enum umbra_access access)
 	int ret;
 
 	hart_exit(hart);
+	host.waited = false;
 	ret = umbra_mmu_fault(&hart->vcpu, &info);
 	judge_update(va, access);
+	if (host.waited)
+		judge_wait(info.gpa);
 	switch (ret) {
 	case UMBRA_FAULT_DONE:
 		return AGAIN;
@@ -452,8 +472,8 @@ static void access_memory(u64 va, enum umbra_access access)
 	for (int tries = 0; tries < 24; tries++) {
 		u64 pfn = 0;
 
-		/* Nothing is filled before an invalidation is over. */
-		if (host.notifying && tries == 3)
+		/* What is being taken away is not filled before that is over. */
+		if (host.waited && tries >= 3)
 			return;
 
 		/* Whoever is short of memory for ever gets nowhere. */
@@ -850,6 +870,7 @@ static void execute(const struct step *s)
 	step_began = oracle.now;
 	raced = false;
 	update.any = false;
+	host.waited = false;
 	host.rand = s->rand;
 	host.oom = s->how & WITH_OOM ? 512 : 0;
 	host.busy = s->how & WITH_BUSY;
@@ -1358,9 +1379,9 @@ static void print_counts(void)
 #define SHOW(what)	((unsigned long long)count.what)
 	printf("# %llu steps in %llu scripts, %llu translations judged\n", SHOW(steps),
 	       SHOW(scripts), SHOW(judged));
-	printf("# accesses: %llu mapped (%llu stores), %llu page faults, %llu access faults, %llu emulated\n",
+	printf("# accesses: %llu mapped (%llu stores), %llu page faults, %llu access faults, %llu emulated, %llu waits\n",
 	       SHOW(mapped), SHOW(stored), SHOW(page_faults), SHOW(access_faults),
-	       SHOW(emulated));
+	       SHOW(emulated), SHOW(waits));
 	printf("# fast.c: %llu fills, %llu spurious, %llu reflected, %llu fences, %llu satps, %llu of them between fences, %llu aborts\n",
 	       SHOW(fast_fills), SHOW(fast_spurious), SHOW(reflected), SHOW(fast_fences),
 	       SHOW(fast_satps), SHOW(runs), SHOW(aborts));

@@ -184,11 +184,11 @@ static inline void spin_lock_init(spinlock_t *lock)
 	lock->held = false;
 }
 
-/* None that shadow_mmu takes is taken under another. */
+/* Of those that shadow_mmu takes one is taken under another: inv.lock under mmu.lock. */
 static inline void spin_lock(spinlock_t *lock)
 {
 	model_check(!lock->held);
-	model_check(!model_spins);
+	model_check(model_spins < 2);
 	lock->held = true;
 	model_spins++;
 }
@@ -197,8 +197,8 @@ static inline void spin_unlock(spinlock_t *lock)
 {
 	model_check(lock->held);
 	lock->held = false;
-	model_spins--;
-	model_unlocked();
+	if (!--model_spins)
+		model_unlocked();
 }
 
 #define lockdep_is_held(lock)		((lock)->held)
@@ -208,6 +208,34 @@ static inline void might_sleep(void)
 {
 	model_check(!model_spins);
 }
+
+typedef struct {
+	int unused;
+} wait_queue_head_t;
+
+/* The thread would sleep: a signal comes at once. */
+void model_wait(void);
+
+static inline void init_waitqueue_head(wait_queue_head_t *queue)
+{
+}
+
+static inline bool wq_has_sleeper(wait_queue_head_t *queue)
+{
+	return false;
+}
+
+static inline void wake_up_all(wait_queue_head_t *queue)
+{
+}
+
+#define wait_event_interruptible(queue, condition)			\
+	({								\
+		might_sleep();						\
+		model_check(!model_srcu);				\
+		if (!(condition))					\
+			model_wait();					\
+	})
 
 struct mutex {
 	bool held;
