@@ -705,6 +705,80 @@ TEST(single_step_ebreak)
 	}
 }
 
+/* Every instruction is 4 bytes; the numbers are those in m_order. */
+GUEST(m_steps,
+      "	.option norvc\n"
+      "	li	a0, 5\n"		/* 0 */
+      "	csrw	mscratch, a0\n"
+      "	csrr	a1, mscratch\n"
+      "	li	t0, -1\n"
+      "	csrw	pmpaddr0, t0\n"
+      "	li	t0, 0x1f\n"		/* 5 */
+      "	csrw	pmpcfg0, t0\n"
+      "	auipc	t0, 0\n"
+      "	addi	t0, t0, 10 * 4\n"	/* 17, the handler */
+      "	csrw	mtvec, t0\n"
+      "	addi	t0, t0, 6 * 4\n"	/* 10: and 23 */
+      "	csrw	mepc, t0\n"
+      "	li	t0, 1\n"
+      "	slli	t0, t0, 11\n"
+      "	csrw	mstatus, t0\n"		/* MPP: S */
+      "	ld	a1, 0(s10)\n"		/* 15 */
+      "	mret\n"
+      "	csrr	a2, mcause\n"
+      "	add	a0, a0, a2\n"
+      "	csrr	a2, mepc\n"
+      "	add	a0, a0, a2\n"		/* 20 */
+      "	sd	a0, 0(s11)\n"
+      "	csrw	mhartid, a0\n"		/* illegal: to the handler, from M-mode */
+      "	addi	a0, a0, 1\n"
+      "	ld	a1, 0(s10)\n"
+      "	csrw	sscratch, a1\n"	/* 25 */
+      "	ecall\n"
+      "	.option rvc\n");
+
+/* Where each step of it leads to. */
+static const u8 m_order[] = {
+	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26,
+	17, 18, 19, 20, 21, 22, 17, 18, 19, 20, 21, 22, 17,
+};
+
+/* In M-mode, to S-mode by mret and back by a trap, and by one from M-mode. */
+TEST(single_step_machine)
+{
+	const struct kvm_enable_cap m_mode = { .cap = UMBRA_CAP_M_MODE, .args = { 1 } };
+	/* mcause and mepc of the ecall, then of what is illegal. */
+	u64 want = 5 + 1 + 9 + RAM_BASE + 26 * 4;
+	unsigned int told = 0;
+
+	vm_new(&vm, RAM);
+	ASSERT_ERRNO(0, ioctl(vm.fd, KVM_ENABLE_CAP, &m_mode));
+	vcpu_new(&vcpu, &vm, 0);
+	vm_load(&vm, RAM_BASE, m_steps);
+	for (int round = 0; round < 2; round++) {
+		set_reg(&vcpu, REG_CORE(mode), 3);
+		set_reg(&vcpu, REG_CORE(regs.s10), RAM_BASE + 4 * PAGE);
+		set_reg(&vcpu, REG_CORE(regs.s11), PORT);
+		set_reg(&vcpu, REG_CORE(regs.pc), RAM_BASE);
+		set_debug(STEPPING);
+		for (unsigned int i = 0; i < ARRAY_SIZE(m_order); i++) {
+			ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+			if (is_mmio(&vcpu, PORT, 8, true)) {
+				EXPECT_EQ(told % 2 ? want + 2 + RAM_BASE + 22 * 4 : want,
+					  *(u64 *)vcpu.run->mmio.data, "what the guest tells");
+				told++;
+				ASSERT_EQ(0, vcpu_run(&vcpu), "KVM_RUN");
+			}
+			ASSERT_EQ(KVM_EXIT_DEBUG, vcpu.run->exit_reason, "exit reason");
+			ASSERT_EQ(RAM_BASE + 4 * m_order[i], get_reg(&vcpu, REG_CORE(regs.pc)),
+				  "pc behind a step");
+			EXPECT_EQ(i < 16 || i > 19 ? 3 : 1, get_reg(&vcpu, REG_CORE(mode)), "mode");
+		}
+		set_debug(0);
+	}
+	EXPECT_EQ(4, told, "how often it tells");
+}
+
 /* --- SBI: steal time, suspend, counters ---------------------------------------------- */
 
 #define REG_STA(n)	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_SBI_STATE | \
