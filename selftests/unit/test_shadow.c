@@ -254,6 +254,43 @@ static void judge_all(void)
 		judge_hart(&host.hart[i]);
 }
 
+/*
+ * The reverse map of hart @h: each leaf is in its chain, once, and nothing else is.
+ * What it lacks is not cleared when the host takes the page away; what is there twice
+ * makes a ring of the chain.
+ */
+static void judge_rmap(const struct hart *h)
+{
+	const struct umbra_mmu *mmu = &h->vcpu.mmu;
+	unsigned int leaves = 0, chained = 0;
+
+	for (u32 i = 0; i < mmu->nr_pages; i++) {
+		const struct shadow_page *sp = mmu->pages[i];
+		unsigned int idx;
+
+		for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+			leaves += shadow_entry_leaf(sp, idx);
+	}
+	for (unsigned int n = 0; n < UMBRA_RMAP_HASH; n++) {
+		u32 next;
+
+		for (u32 at = mmu->rmap[n]; at; at = next) {
+			const struct shadow_page *sp = mmu->pages[(at - 1) / 512];
+			unsigned int idx = (at - 1) % 512;
+
+			if (++chained > leaves)
+				model_fail("%u leaves, more than that in the reverse map", leaves);
+			if (!shadow_used(sp, idx) || !shadow_entry_leaf(sp, idx) ||
+			    umbra_rmap_hash(shadow_page_gfn(sp, idx), sp->role.level) != n)
+				model_fail("entry %u of shadow page %u is in a chain that is not its",
+					   idx, sp->id);
+			next = sp->next[idx];
+		}
+	}
+	if (chained != leaves)
+		model_fail("%u leaves, %u in the reverse map", leaves, chained);
+}
+
 /* A and D were set: in the leaf of this access, and no more than it needs. */
 static void judge_update(u64 va, enum umbra_access access)
 {
@@ -998,6 +1035,8 @@ static int run_script(const struct setup *s, const struct step *steps, int nr)
 	for (at = 0; at < nr; at++) {
 		execute(&steps[at]);
 		judge_all();
+		for (unsigned int i = 0; i < host.nr_harts; i++)
+			judge_rmap(&host.hart[i]);
 		count.steps++;
 	}
 	host.oom = 0;
