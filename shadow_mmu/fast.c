@@ -147,7 +147,7 @@ static inline unsigned int next_used(const struct shadow_page *sp, unsigned int 
 /* --- traps into the guest's kernel ----------------------------------------------- */
 
 /* As umbra_cpu_trap(), and on with it. */
-static inline u64 reflect(struct umbra_switch *sw, u64 cause, u64 tval)
+static __switcher u64 sw_reflect(struct umbra_switch *sw, u64 cause, u64 tval)
 {
 	struct umbra_cpu *cpu = &sw->cpu;
 	u64 status = cpu->sstatus & ~(V_SPP | V_SPIE | V_SIE);
@@ -271,20 +271,20 @@ static inline bool gpte_permits(u64 pte, u8 view, u64 want)
 	return pte & want;
 }
 
-/*
- * A and D as the access has them set (step 7), in the guest's table in frame
- * @gfn; false if it is not simple.
- */
+/* The guest's leaf @pte with A and D as the access has them set (step 7). */
+static inline u64 gpte_used(u64 pte, u64 want)
+{
+	return pte | V_PTE_A | (want == V_PTE_W ? V_PTE_D : 0);
+}
+
+/* Set them in the guest's table in frame @gfn; false if it is not simple. */
 static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
-			  u64 *pte, u64 want)
+			  u64 *pte, u64 new)
 {
 	u64 at = gpte_va(f, gfn, idx);
-	u64 new = *pte | V_PTE_A | (want == V_PTE_W ? V_PTE_D : 0);
 	bool stored;
 
-	if (new == *pte)
-		return true;
-	if (!f->adue || (known_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
+	if ((known_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
 		return false;
 	/* Once: an SC that fails without a reason leaves it to fault.c. */
 	stored = hw_cmpxchg_once(hw_at(at), *pte, new);
@@ -454,7 +454,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	struct umbra_space *space;
 	u32 path[UMBRA_MAX_LEVELS];
 	struct shadow_page *sp;
-	u64 want, entry;
+	u64 want, entry, used;
 	int level, n = 0;
 	bool sure = true;	/* the guest's tables lead here, as far as it fenced */
 	bool ok;
@@ -495,7 +495,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 				return SW_LEAVE;
 			ret = sw_link(f, space->satp, leaf.id, leaf.idx, level, va);
 			if (ret == LINK_FAULT)
-				return reflect(sw, cause, va);
+				return sw_reflect(sw, cause, va);
 			if (ret == LINK_LEAVE)
 				return SW_LEAVE;
 			leaf.id = sp->next[leaf.idx];
@@ -525,16 +525,22 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		    (!sure || (!sp->private && !may_mark(f, path, n))))
 			return SW_LEAVE;
 		if (!(leaf.gpte & V_PTE_V))
-			return reflect(sw, cause, va);
+			return sw_reflect(sw, cause, va);
 		/* What is odd or large is for fault.c. */
 		if (level || !is_leaf(leaf.gpte) ||
 		    (leaf.gpte & V_PTE_RESERVED) ||
 		    (leaf.gpte & (V_PTE_R | V_PTE_W)) == V_PTE_W)
 			return SW_LEAVE;
 		if (!gpte_permits(leaf.gpte, view, want))
-			return reflect(sw, cause, va);
-		if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, want))
-			return SW_LEAVE;
+			return sw_reflect(sw, cause, va);
+		used = gpte_used(leaf.gpte, want);
+		if (used != leaf.gpte) {
+			/* Svade: the guest's kernel sets them. */
+			if (!f->adue)
+				return sw_reflect(sw, cause, va);
+			if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, used))
+				return SW_LEAVE;
+		}
 		if (!(leaf.gpte & V_PTE_G) && !sp->private)
 			mark_private(f, path, n);
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
