@@ -853,12 +853,13 @@ static inline void done(struct umbra_switch *sw, unsigned int bytes)
 static inline const struct umbra_hot *hot_at(struct umbra_switch *sw, u64 pc, u64 salt)
 {
 	const struct umbra_hot *table = (void *)sw + SW_SIZE;
-	u64 index = (pc >> 1) & (UMBRA_HOT_ENTRIES - 1);
+	u64 tag = pc ^ salt;
+	const struct umbra_hot *hot = &table[umbra_hot_index(tag, false)];
 
-	if (table[index].tag == (pc ^ salt))
-		return &table[index];
-	index ^= UMBRA_HOT_ENTRIES / 2;
-	return table[index].tag == (pc ^ salt) ? &table[index] : NULL;
+	if (hot->tag == tag)
+		return hot;
+	hot = &table[umbra_hot_index(tag, true)];
+	return hot->tag == tag ? hot : NULL;
 }
 
 /* The instruction after @pc, where it is hot and of this kind; one page, as ever. */

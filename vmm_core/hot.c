@@ -562,9 +562,7 @@ static void hot_link(struct umbra_vcpu *vcpu, struct umbra_hot *hot,
 
 static struct umbra_hot *hot_place(struct umbra_vcpu *vcpu, u64 tag, bool other)
 {
-	u64 index = (tag >> 1) & (UMBRA_HOT_ENTRIES - 1);
-
-	return &vcpu->hot[other ? index ^ (UMBRA_HOT_ENTRIES / 2) : index];
+	return &vcpu->hot[umbra_hot_index(tag, other)];
 }
 
 static struct umbra_hot *hot_find(struct umbra_vcpu *vcpu, u64 tag)
@@ -601,8 +599,8 @@ static void hot_unchain(struct umbra_vcpu *vcpu, const struct umbra_hot *hot)
 		hot_link(vcpu, before, NULL);
 }
 
-/* Two places; when both are taken they take turns. */
-static struct umbra_hot *hot_choose(struct umbra_vcpu *vcpu, u64 tag)
+/* Two places; when both are taken they take turns, or it has none. */
+static struct umbra_hot *hot_choose(struct umbra_vcpu *vcpu, u64 tag, bool wanted)
 {
 	struct umbra_hot *first = hot_place(vcpu, tag, false);
 	struct umbra_hot *other = hot_place(vcpu, tag, true);
@@ -611,11 +609,13 @@ static struct umbra_hot *hot_choose(struct umbra_vcpu *vcpu, u64 tag)
 		return first;
 	if (other->tag == tag || other->tag == HOT_EMPTY)
 		return other;
+	if (!wanted)
+		return NULL;
 	return vcpu->hot_turn++ % 2 ? other : first;
 }
 
 bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
-			const struct umbra_insn *insn)
+			const struct umbra_insn *insn, bool wanted)
 {
 	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
 	u64 tag = pc ^ (machine ? vcpu->sw->salt_m : vcpu->sw->salt_s);
@@ -629,7 +629,9 @@ bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 		return false;
 	if (hot_find(vcpu, tag))
 		return false;
-	hot = hot_choose(vcpu, tag);
+	hot = hot_choose(vcpu, tag, wanted);
+	if (!hot)
+		return false;
 	b.va = hot_va(vcpu, hot);
 	if (!make(&b, insn, &ends))
 		return false;

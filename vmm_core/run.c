@@ -144,7 +144,8 @@ static bool is_ebreak(u32 raw)
 
 /*
  * The other sites of a page where one has just become hot: each would cost an
- * exit of its own, in each address space that executes them.
+ * exit of its own, in each address space that executes them.  They take nobody's
+ * place: some are never executed.
  */
 static void learn_page(struct umbra_vcpu *vcpu, u64 gfn)
 {
@@ -160,7 +161,7 @@ static void learn_page(struct umbra_vcpu *vcpu, u64 gfn)
 		if (ret || umbra_site_is_split(offset))
 			continue;
 		umbra_decode(raw, &insn);
-		umbra_switch_learn(vcpu, base + offset, &insn);
+		umbra_switch_learn(vcpu, base + offset, &insn, false);
 	}
 }
 
@@ -182,7 +183,7 @@ static int handle_site(struct umbra_vcpu *vcpu, u64 gfn, u32 raw, bool global)
 	umbra_decode(raw, &insn);
 	if (!global)
 		umbra_mmu_private_salt(vcpu);
-	if (umbra_switch_learn(vcpu, pc, &insn))
+	if (umbra_switch_learn(vcpu, pc, &insn, true))
 		learn_page(vcpu, gfn);
 	return umbra_emulate_system(vcpu, &insn);
 }

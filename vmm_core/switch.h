@@ -58,6 +58,20 @@ static inline unsigned int umbra_hot_regs(const struct umbra_hot *hot)
 #define UMBRA_HOT_ENTRIES	BIT(HOT_INDEX_BITS)
 
 /*
+ * Where an entry may lie: first where the offset in its page says, so that the
+ * sites of one page do not meet; or elsewhere, in another place for each page, so
+ * that sites which share the first seldom share the second.
+ */
+static inline unsigned int umbra_hot_index(u64 tag, bool other)
+{
+	u64 index = tag >> 1;
+
+	if (other)
+		index ^= tag >> HOT_OTHER_SHIFT;
+	return index & (UMBRA_HOT_ENTRIES - 1);
+}
+
+/*
  * Shared between C and switch_asm.S; see switch_offsets.h.  Never mappable by user
  * space or guest: it holds host addresses.
  */
@@ -148,9 +162,12 @@ u64 umbra_switch_label(struct umbra_vcpu *vcpu, const char *label);
 
 /* hot.c: forget every hot entry. */
 void umbra_switch_forget(struct umbra_vcpu *vcpu);
-/* Make @insn at @pc hot, if that is possible; true: it was not yet. */
+/*
+ * Make @insn at @pc hot, if that is possible; true: it was not yet.  Only in a
+ * free place unless it is @wanted.
+ */
 bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
-			const struct umbra_insn *insn);
+			const struct umbra_insn *insn, bool wanted);
 
 /* shadow_mmu/fast.c: called by the blob, in the guest's address space. */
 u64 umbra_sw_fault(struct umbra_switch *sw);

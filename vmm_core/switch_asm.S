@@ -233,10 +233,12 @@ umbra_sw_arrive:
 	add	t5, t5, t6
 	.endm
 
-/* ... and where it may be instead: the index with the top bit flipped. */
+/* ... and where it may be instead: umbra_hot_index().  t4 is the tag. */
 	.macro	hot_other
 	sub	t5, t5, t6
-	lui	t3, 1 << (HOT_INDEX_BITS + HOT_SHIFT - 1 - 12)
+	slli	t3, t4, 64 - HOT_INDEX_BITS - HOT_OTHER_SHIFT
+	srli	t3, t3, 64 - HOT_INDEX_BITS
+	slli	t3, t3, HOT_SHIFT
 	xor	t5, t5, t3
 	add	t5, t5, t6
 	.endm

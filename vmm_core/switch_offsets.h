@@ -87,5 +87,6 @@
 #define HOT_CODE		8
 #define HOT_SHIFT		6	/* log2 of its size */
 #define HOT_INDEX_BITS		11	/* log2 of the number of entries */
+#define HOT_OTHER_SHIFT		12	/* which bits of a tag part its two places */
 
 #endif /* UMBRA_SWITCH_OFFSETS_H */

@@ -685,7 +685,7 @@ static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
 {
 	struct umbra_vcpu *vcpu = &hart->vcpu;
 
-	vcpu->hot[(pc >> 1) & (UMBRA_HOT_ENTRIES - 1)] = (struct umbra_hot) {
+	vcpu->hot[umbra_hot_index(pc, one_in(2))] = (struct umbra_hot) {
 		.tag = pc ^ vcpu->sw->salt, .code[HOT_INSNS - 1] = HOT_NOTE(kind, regs),
 	};
 }
@@ -711,8 +711,9 @@ static void switch_space(u64 satp, int asid)
 		model_check(nr >= 1 && nr <= 3);
 		model_check(cpu->satp == (nr > 1 ? satp : oracle_satp_now(cpu_no(hart))));
 	}
-	memset(hart->vcpu.hot + ((pc + 4) >> 1 & (UMBRA_HOT_ENTRIES - 1)), 0,
-	       4 * sizeof(*hart->vcpu.hot));
+	for (int i = 0; i < 4; i++)
+		hart->vcpu.hot[umbra_hot_index(pc + 4 + i / 2 * 4, i % 2)] =
+			(struct umbra_hot) {};
 	if (!nr) {
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, true, 0, asid < 0, cpu->gpr[6]);
