@@ -190,7 +190,7 @@ struct fast_leaf {
 static inline void rmap_del(struct umbra_fast *f, u32 id, unsigned int idx,
 			    u64 gfn)
 {
-	u32 *link = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0));
+	u32 *link = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0, id));
 	u32 me = id * 512 + idx + 1;
 	struct shadow_page *sp = page_at(f, id);
 
@@ -203,7 +203,7 @@ static inline void rmap_del(struct umbra_fast *f, u32 id, unsigned int idx,
 static inline void rmap_add(struct umbra_fast *f, u32 id, unsigned int idx,
 			    u64 gfn)
 {
-	u32 *head = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0));
+	u32 *head = hw_at(f->rmap + 4 * umbra_rmap_hash(gfn, 0, id));
 
 	page_at(f, id)->next[idx] = *head;
 	*head = id * 512 + idx + 1;

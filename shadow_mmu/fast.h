@@ -52,8 +52,10 @@ enum umbra_view {
 #define UMBRA_HASH_BITS		10
 #define UMBRA_SHADOW_HASH	BIT(UMBRA_HASH_BITS)
 #define UMBRA_SPARE_PAGES	8
-#define UMBRA_RMAP_BITS		12
+#define UMBRA_RMAP_BITS		15
 #define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
+#define UMBRA_RMAP_WAY_BITS	4
+#define UMBRA_RMAP_WAYS		BIT(UMBRA_RMAP_WAY_BITS)
 
 /* Offsets from the start of the switcher's slot. */
 #define UMBRA_WIN_KNOWN		(32UL << 20)
@@ -281,9 +283,18 @@ static inline bool shadow_role_equal(const struct shadow_role *a,
 	       a->view == b->view && a->access == b->access && a->half == b->half;
 }
 
-static inline unsigned int umbra_rmap_hash(u64 gfn, int level)
+/*
+ * Reverse map: the chain for leaves of frame @gfn in page @id.  The frames of a
+ * library's text have a leaf in each process that ever was: such a frame has as
+ * many chains as there are ways, side by side, so that a leaf can be taken out of
+ * one soon.
+ */
+static inline unsigned int umbra_rmap_hash(u64 gfn, int level, u32 id)
 {
-	return (gfn ^ ((u64)level << 58)) * UMBRA_GOLDEN >> (64 - UMBRA_RMAP_BITS);
+	u64 h = (gfn ^ ((u64)level << 58)) * UMBRA_GOLDEN;
+
+	h >>= 64 - UMBRA_RMAP_BITS + UMBRA_RMAP_WAY_BITS;
+	return h << UMBRA_RMAP_WAY_BITS | (id & (UMBRA_RMAP_WAYS - 1));
 }
 
 static inline unsigned int umbra_space_hint(u64 satp)

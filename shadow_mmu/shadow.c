@@ -187,15 +187,17 @@ static void refill_spare(struct umbra_mmu *mmu)
 
 /* --- reverse map -------------------------------------------------------------- */
 
-static u32 *rmap_head(struct umbra_mmu *mmu, u64 gfn, int level)
+static u32 *rmap_head(struct umbra_mmu *mmu, const struct shadow_page *sp,
+		      unsigned int idx)
 {
-	return &mmu->rmap[umbra_rmap_hash(gfn, level)];
+	return &mmu->rmap[umbra_rmap_hash(shadow_page_gfn(sp, idx), sp->role.level,
+					  sp->id)];
 }
 
 static void rmap_add(struct umbra_mmu *mmu, struct shadow_page *sp,
 		     unsigned int idx)
 {
-	u32 *head = rmap_head(mmu, shadow_page_gfn(sp, idx), sp->role.level);
+	u32 *head = rmap_head(mmu, sp, idx);
 
 	sp->next[idx] = *head;
 	*head = sp->id * 512 + idx + 1;
@@ -204,7 +206,7 @@ static void rmap_add(struct umbra_mmu *mmu, struct shadow_page *sp,
 static void rmap_del(struct umbra_mmu *mmu, struct shadow_page *sp,
 		     unsigned int idx)
 {
-	u32 *link = rmap_head(mmu, shadow_page_gfn(sp, idx), sp->role.level);
+	u32 *link = rmap_head(mmu, sp, idx);
 	u32 me = sp->id * 512 + idx + 1;
 
 	while (*link && *link != me)
@@ -891,15 +893,18 @@ static void zap_level(struct umbra_vcpu *vcpu, u64 gfn, int level)
 {
 	struct umbra_mmu *mmu = &vcpu->mmu;
 	u64 base = gfn & ~((1ULL << (9 * level)) - 1);
-	u32 link = *rmap_head(mmu, base, level);
 
-	while (link) {
-		struct shadow_page *sp = mmu->pages[(link - 1) / 512];
-		unsigned int idx = (link - 1) % 512;
+	for (u32 way = 0; way < UMBRA_RMAP_WAYS; way++) {
+		u32 link = mmu->rmap[umbra_rmap_hash(base, level, way)];
 
-		link = sp->next[idx];
-		if (sp->role.level == level && shadow_page_gfn(sp, idx) == base)
-			shadow_entry_clear(vcpu, sp, idx);
+		while (link) {
+			struct shadow_page *sp = mmu->pages[(link - 1) / 512];
+			unsigned int idx = (link - 1) % 512;
+
+			link = sp->next[idx];
+			if (sp->role.level == level && shadow_page_gfn(sp, idx) == base)
+				shadow_entry_clear(vcpu, sp, idx);
+		}
 	}
 }
 
@@ -932,7 +937,8 @@ static void zap_range(struct umbra_vcpu *vcpu, u64 first, u64 last)
 	} else {
 		for (u64 gfn = first; gfn <= last; gfn++)
 			for (int level = 0; level < 3; level++)
-				zap_level(vcpu, gfn, level);
+				if (gfn == first || !(gfn & ((1ULL << (9 * level)) - 1)))
+					zap_level(vcpu, gfn, level);
 	}
 	umbra_mmu_unlock(&vcpu->mmu);
 }

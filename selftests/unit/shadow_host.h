@@ -29,12 +29,15 @@
 
 /* Pages of physical memory, as numbers from MODEL_PFN. */
 #define PAGE_SWITCHER	8		/* text, then each vCPU's area */
-#define PAGE_TABLES	256		/* the launcher's page table */
-#define PAGE_ALLOC	512		/* get_zeroed_page() */
+#define PAGE_TABLES	512		/* the launcher's page table */
+#define PAGE_ALLOC	768		/* get_zeroed_page() */
 #define PAGE_SPARE	0x4000		/* guest pages that replace others */
 #define NR_SPARE	0x1000
 #define PAGE_SLOT(n)	(0x5000 + 0x1000 * (n))
 #define PAGE_BIG	0x40000		/* slot 0: a GiB and a little more */
+
+static_assert(PAGE_SWITCHER + UMBRA_SW_TEXT_PAGES + MAX_VCPUS * UMBRA_SW_DATA_PAGES <=
+	      PAGE_TABLES);
 
 /* A guest page once it is another's: PTEs that map frame 0x80000 with all rights. */
 #define POISON_PTE	(0x80000ULL << 10 | 0xff)
@@ -812,7 +815,8 @@ static void vm_create(unsigned int nr)
 	for (unsigned int i = 0; i < nr; i++) {
 		struct hart *h = &host.hart[i];
 		struct umbra_vcpu *vcpu = &h->vcpu;
-		u64 page = MODEL_PFN + PAGE_SWITCHER + UMBRA_SW_TEXT_PAGES + 64 * i;
+		u64 page = MODEL_PFN + PAGE_SWITCHER + UMBRA_SW_TEXT_PAGES +
+			   UMBRA_SW_DATA_PAGES * i;
 
 		memset(h, 0, sizeof(*h));
 		vcpu->vm = vm;
