@@ -294,6 +294,22 @@ static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
 
 /* --- links ------------------------------------------------------------------------- */
 
+/* As orphan_add() of shadow.c. */
+static inline void orphan_add(struct umbra_fast *f, u32 id)
+{
+	struct shadow_page *sp = page_at(f, id);
+
+	if (sp->role.kind != SHADOW_TABLE || sp->orphaned)
+		return;
+	sp->orphaned = true;
+	sp->orphan_next = 0;
+	if (f->orphan)
+		page_at(f, f->orphan_last - 1)->orphan_next = id + 1;
+	else
+		f->orphan = id + 1;
+	f->orphan_last = id + 1;
+}
+
 /*
  * Clear an entry, whatever it is; busy is held.  False: text that the hot table
  * may know.
@@ -311,6 +327,8 @@ static __switcher bool sw_clear_entry(struct umbra_fast *f, u32 id, unsigned int
 		    ((*entry & V_PTE_X) && !known_pte(f, gfn)))
 			return false;
 		rmap_del(f, id, idx, gfn);
+	} else if (!--page_at(f, sp->next[idx])->linked) {
+		orphan_add(f, sp->next[idx]);
 	}
 	*(volatile u64 *)entry = 0;
 	sp->used[idx / 64] &= ~(1UL << (idx % 64));
@@ -339,6 +357,43 @@ static inline bool sync_page(struct umbra_fast *f, u32 id)
 	return true;
 }
 
+/* Take away the role of page @id, which nothing links to; false: not simple. */
+static inline bool empty_page(struct umbra_fast *f, u32 id)
+{
+	struct shadow_page *sp = page_at(f, id);
+	u32 *link;
+
+	for (unsigned int idx = next_used(sp, 0); idx < 512; idx = next_used(sp, idx + 1))
+		if (!sw_clear_entry(f, id, idx))
+			return false;
+	link = hw_at(f->hash + sizeof(u32) * shadow_role_hash(&sp->role));
+	while (*link != id + 1)
+		link = &page_at(f, *link - 1)->hash_next;
+	*link = sp->hash_next;
+	sp->private = false;
+	sp->parents = 0;
+	return true;
+}
+
+/* As page_reused() of shadow.c: id + 1 of a page to use, 0: none. */
+static __switcher u32 sw_take_orphan(struct umbra_fast *f)
+{
+	for (int tries = 0; tries < UMBRA_ORPHAN_TRIES && f->orphan; tries++) {
+		u32 id = f->orphan - 1;
+		struct shadow_page *sp = page_at(f, id);
+
+		f->orphan = sp->orphan_next;
+		sp->orphaned = false;
+		if (sp->linked)
+			continue;
+		if (empty_page(f, id))
+			return id + 1;
+		orphan_add(f, id);
+		break;
+	}
+	return 0;
+}
+
 /* As shadow_page_get(), of a table.  ~0: there is none. */
 static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
 {
@@ -352,11 +407,15 @@ static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
 			return id - 1;
 	}
 	id = f->spare;
-	if (!id)
-		return ~0;
+	if (id) {
+		f->spare = page_at(f, id - 1)->hash_next;
+		f->spare_nr--;
+	} else {
+		id = sw_take_orphan(f);
+		if (!id)
+			return ~0;
+	}
 	sp = page_at(f, id - 1);
-	f->spare = sp->hash_next;
-	f->spare_nr--;
 	sp->role = *role;
 	sp->hash_next = *head;
 	*head = id;
@@ -414,6 +473,7 @@ static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 i
 		sp->next[idx] = to;
 		if (child->parents < 2)
 			child->parents++;
+		child->linked++;
 		sp->used[idx / 64] |= 1UL << (idx % 64);
 		*(volatile u64 *)&spt_at(f, id)[idx] = child->link;
 		f->changes++;

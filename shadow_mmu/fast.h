@@ -52,6 +52,8 @@ enum umbra_view {
 #define UMBRA_HASH_BITS		10
 #define UMBRA_SHADOW_HASH	BIT(UMBRA_HASH_BITS)
 #define UMBRA_SPARE_PAGES	8
+/* Orphans tried at once before another way is found to get a page. */
+#define UMBRA_ORPHAN_TRIES	16
 #define UMBRA_RMAP_BITS		15
 #define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
 #define UMBRA_RMAP_WAY_BITS	4
@@ -147,6 +149,10 @@ struct umbra_quick {
  * @spare: pages without a role that fast.c may give the role of a table: id + 1
  *	of the first, 0: none; the others by shadow_page.hash_next
  * @spare_nr: how many
+ * @orphan: shadows of tables that nothing links to any more, or did not for a
+ *	while: id + 1 of the oldest, 0: none; the others by
+ *	shadow_page.orphan_next.  There when there are pages enough
+ * @orphan_last: the youngest
  * @win: addresses in the guest's address space, see above
  * @fills: and the others: how often fast.c did what, for stats.c
  */
@@ -169,6 +175,8 @@ struct umbra_fast {
 	u64 clock;
 	u32 spare;
 	u32 spare_nr;
+	u32 orphan;
+	u32 orphan_last;
 	u64 win;
 	u64 rmap;
 	u64 hash;
@@ -234,6 +242,9 @@ struct shadow_role {
  *	mark_path().  Once set it stays.
  * @parents: links ever made to it, 2: more than one
  * @hash_next: in the hash of roles: id + 1 of the next, 0: none
+ * @orphaned: it is in the list of orphans
+ * @linked: entries that point to it
+ * @orphan_next: id + 1 of the next orphan, 0: none
  * @link: what an entry that points to it holds
  * @used: entries in use (the switcher's own is not counted).  One that has V
  *	clear was taken back by fast.c, and waits to be set again or cleared.
@@ -248,6 +259,9 @@ struct shadow_page {
 	u32 hash_next;
 	u8 private;
 	u8 parents;
+	u8 orphaned;
+	u32 linked;
+	u32 orphan_next;
 	u64 link;
 	u64 *spt;
 	u64 *gpt;

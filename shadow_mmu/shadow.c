@@ -114,9 +114,6 @@ static struct shadow_page *page_recycled(struct umbra_mmu *mmu,
 
 		if (!sp->gpt == !shadows_table(role)) {
 			*link = sp->hash_next;
-			sp->role = *role;
-			sp->private = 0;
-			sp->parents = 0;
 			return sp;
 		}
 		link = &sp->hash_next;
@@ -144,6 +141,66 @@ static struct shadow_page *page_new(struct umbra_mmu *mmu, const struct shadow_r
 	return sp;
 }
 
+/* Take it out of the hash. */
+static void page_unhash(struct umbra_mmu *mmu, struct shadow_page *sp)
+{
+	u32 *link = &mmu->hash[shadow_role_hash(&sp->role)];
+
+	while (*link != sp->id + 1)
+		link = &mmu->pages[*link - 1]->hash_next;
+	*link = sp->hash_next;
+}
+
+/* Nothing links to it any more. */
+static void orphan_add(struct umbra_mmu *mmu, struct shadow_page *sp)
+{
+	struct umbra_fast *fast = mmu->fast;
+
+	if (sp->role.kind != SHADOW_TABLE || sp->orphaned)
+		return;
+	sp->orphaned = true;
+	sp->orphan_next = 0;
+	if (fast->orphan)
+		mmu->pages[fast->orphan_last - 1]->orphan_next = sp->id + 1;
+	else
+		fast->orphan = sp->id + 1;
+	fast->orphan_last = sp->id + 1;
+}
+
+/* Clear every entry; mmu.lock is held. */
+static void page_empty(struct umbra_vcpu *vcpu, struct shadow_page *sp)
+{
+	unsigned int idx;
+
+	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
+		shadow_entry_clear(vcpu, sp, idx);
+}
+
+/*
+ * The shadow of a table that nothing has linked to for the longest time: of a
+ * process that is no more, probably.
+ */
+static struct shadow_page *page_reused(struct umbra_vcpu *vcpu)
+{
+	struct umbra_mmu *mmu = &vcpu->mmu;
+	struct shadow_page *sp = NULL;
+
+	umbra_mmu_lock(mmu);
+	while (!sp && mmu->fast->orphan) {
+		sp = mmu->pages[mmu->fast->orphan - 1];
+		mmu->fast->orphan = sp->orphan_next;
+		sp->orphaned = false;
+		if (sp->linked)
+			sp = NULL;
+	}
+	if (sp) {
+		page_empty(vcpu, sp);
+		page_unhash(mmu, sp);
+	}
+	umbra_mmu_unlock(mmu);
+	return sp;
+}
+
 struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 				    const struct shadow_role *role)
 {
@@ -157,10 +214,15 @@ struct shadow_page *shadow_page_get(struct umbra_vcpu *vcpu,
 			return sp;
 	}
 	sp = page_recycled(mmu, role);
+	if (!sp && mmu->nr_pages >= UMBRA_SHADOW_ENOUGH && shadows_table(role))
+		sp = page_reused(vcpu);
 	if (!sp)
 		sp = page_new(mmu, role);
 	if (!sp)
 		return NULL;
+	sp->role = *role;
+	sp->private = 0;
+	sp->parents = 0;
 	sp->hash_next = *head;
 	*head = sp->id + 1;
 	return sp;
@@ -172,7 +234,8 @@ static void refill_spare(struct umbra_mmu *mmu)
 	const struct shadow_role role = { .kind = SHADOW_TABLE };
 	struct umbra_fast *fast = mmu->fast;
 
-	if (fast->spare_nr > UMBRA_SPARE_PAGES / 2)
+	if (fast->spare_nr > UMBRA_SPARE_PAGES / 2 ||
+	    (fast->orphan && mmu->nr_pages >= UMBRA_SHADOW_ENOUGH))
 		return;
 	while (fast->spare_nr < UMBRA_SPARE_PAGES) {
 		struct shadow_page *sp = page_new(mmu, &role);
@@ -229,6 +292,11 @@ void shadow_entry_clear(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 		    umbra_sites_written(vcpu->vm, shadow_page_gfn(sp, idx)))
 			WRITE_ONCE(vcpu->mmu.forget, true);
 		rmap_del(&vcpu->mmu, sp, idx);
+	} else {
+		struct shadow_page *child = shadow_child(vcpu, sp, idx);
+
+		if (!--child->linked)
+			orphan_add(&vcpu->mmu, child);
 	}
 	WRITE_ONCE(sp->spt[idx], 0);
 	sp->used[idx / 64] &= ~BIT_ULL(idx % 64);
@@ -264,6 +332,7 @@ void shadow_link(struct umbra_vcpu *vcpu, struct shadow_page *sp,
 	sp->next[idx] = child->id;
 	if (child->parents < 2)
 		child->parents++;
+	child->linked++;
 	sp->used[idx / 64] |= BIT_ULL(idx % 64);
 	WRITE_ONCE(sp->spt[idx], child->link);
 	vcpu->mmu.fast->changes++;
@@ -392,15 +461,6 @@ struct shadow_page *shadow_root_now(struct umbra_vcpu *vcpu)
 	if (view >= UMBRA_VIEW_M)
 		return vcpu->mmu.machine[view - UMBRA_VIEW_M];
 	return space && space->hw[view] ? vcpu->mmu.pages[space->root[view]] : NULL;
-}
-
-/* Clear every entry; mmu.lock is held. */
-static void page_empty(struct umbra_vcpu *vcpu, struct shadow_page *sp)
-{
-	unsigned int idx;
-
-	for_each_set_bit(idx, (unsigned long *)sp->used, 512)
-		shadow_entry_clear(vcpu, sp, idx);
 }
 
 void shadow_space_clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
@@ -551,7 +611,6 @@ static void recycle(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 {
 	struct umbra_mmu *mmu = &vcpu->mmu;
 	unsigned int idx;
-	u32 *link;
 
 	for_each_set_bit(idx, (unsigned long *)sp->used, 512) {
 		if (!shadow_entry_leaf(sp, idx)) {
@@ -564,10 +623,7 @@ static void recycle(struct umbra_vcpu *vcpu, struct shadow_page *sp)
 	}
 	if (sp->role.kind == SHADOW_ROOT)
 		sp->spt[mmu->sw_slot] = 0;
-	link = &mmu->hash[shadow_role_hash(&sp->role)];
-	while (*link != sp->id + 1)
-		link = &mmu->pages[*link - 1]->hash_next;
-	*link = sp->hash_next;
+	page_unhash(mmu, sp);
 	sp->role = (struct shadow_role) { .kind = SHADOW_GLUE };
 	sp->hash_next = mmu->recycled;
 	mmu->recycled = sp->id + 1;
@@ -867,6 +923,7 @@ void umbra_mmu_reset(struct umbra_vcpu *vcpu)
 	mmu->recycled = 0;
 	mmu->fast->spare = 0;
 	mmu->fast->spare_nr = 0;
+	mmu->fast->orphan = 0;
 	for (u32 i = 0; i < nr; i++)
 		page_free(pages[i]);
 	mmu->forget = true;

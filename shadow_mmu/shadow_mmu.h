@@ -88,6 +88,8 @@ void umbra_mark_dirty(struct umbra_vm *vm, u64 gfn);
 #ifndef UMBRA_SHADOW_MAX		/* a test makes it small */
 #define UMBRA_SHADOW_MAX	8192	/* pages; beyond that all are dropped */
 #endif
+/* From this many on those that nothing links to are used again. */
+#define UMBRA_SHADOW_ENOUGH	(UMBRA_SHADOW_MAX / 8)
 /* Shadow pages that one last-level table of the window maps. */
 #define UMBRA_WIN_PER_TABLE	(512UL >> (UMBRA_WIN_SHIFT - 12))
 
