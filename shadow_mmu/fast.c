@@ -581,8 +581,10 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		if (sp->role.kind != SHADOW_TABLE ||
 		    !read_gpte(f, sp->role.key, leaf.idx, &leaf.gpte))
 			return SW_LEAVE;
-		if (!(leaf.gpte & V_PTE_G) &&
-		    (!sure || (!sp->private && !may_mark(f, path, n))))
+		/* By way of an old table global mappings may be used, no more. */
+		if (!sure && (~leaf.gpte & (V_PTE_V | V_PTE_G)))
+			return SW_LEAVE;
+		if (!(leaf.gpte & V_PTE_G) && !sp->private && !may_mark(f, path, n))
 			return SW_LEAVE;
 		if (!(leaf.gpte & V_PTE_V))
 			return sw_reflect(sw, cause, va);
@@ -591,16 +593,12 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		    (leaf.gpte & V_PTE_RESERVED) ||
 		    (leaf.gpte & (V_PTE_R | V_PTE_W)) == V_PTE_W)
 			return SW_LEAVE;
-		if (!gpte_permits(leaf.gpte, view, want))
-			return sw_reflect(sw, cause, va);
 		used = gpte_used(leaf.gpte, want);
-		if (used != leaf.gpte) {
-			/* Svade: the guest's kernel sets them. */
-			if (!f->adue)
-				return sw_reflect(sw, cause, va);
-			if (!set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, used))
-				return SW_LEAVE;
-		}
+		/* Svade: the guest's kernel sets A and D. */
+		if (!gpte_permits(leaf.gpte, view, want) || (used != leaf.gpte && !f->adue))
+			return sure ? sw_reflect(sw, cause, va) : SW_LEAVE;
+		if (used != leaf.gpte && !set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, used))
+			return SW_LEAVE;
 		if (!(leaf.gpte & V_PTE_G) && !sp->private)
 			mark_private(f, path, n);
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;

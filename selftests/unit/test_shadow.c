@@ -1577,6 +1577,42 @@ UNIT_TEST(slot_goes_with_its_memory)
 	fixed_script(&s, steps, ARRAY_SIZE(steps));
 }
 
+/*
+ * As fault_by_a_fenced_pointer, and the entry found in the old table has G, but
+ * not V.
+ */
+UNIT_TEST(fault_by_an_invalid_global_entry)
+{
+	static const struct setup s = {
+		.levels = 3, .huge = 2, .nr_vcpus = 3, .nr_vas = 15,
+		.nr_frames = 12, .nr_satps = 2, .svade = 0,
+		.va = {
+			0x3fc0000000, 0x3fc0200000, 0x3fc0202000, 0x3fc0204000,
+			0x80004000, 0x3fc0206000, 0x3fc0202000, 0x3fc0200000,
+			0x3fc0205000, 0x3fc0200000, 0x3fc0203000, 0x801ff000,
+			0x801fd000, 0x801fc000, 0x3fc0206000,
+		},
+		.frame = {
+			0x80000, 0x80000, 0x80003, 0x80006, 0x80004, 0x80346, 0x140000,
+			0xc0001, 0x80004, 0xbffff, 0x80002, 0x1001,
+		},
+		.satp = { 0x8000000000080000, 0x8000100000080003 },
+	};
+	static const struct step steps[] = {
+		{ OP_SATP, 0, 11, 0, 0, 0, 0x67695962, 0 },
+		{ OP_ACCESS, 1, 11, 3, 4, 0, 0x78f0d6ec, 0x2ffffcd3 },
+		{ OP_SWITCH, 1, 11, 255, 0, 0, 0x5b4b59fa, 0 },
+		{ OP_MAP, 1, 18, 0, 1, 0, 0x810c4c53, 0x2ffffcc9 },
+		{ OP_CHANGE, 1, 6, 0, 0, 0, 0x29749eae, 0x4004a8 },
+		{ OP_ACCESS, 0, 9, 1, 4, 0, 0x73b9d238, 0x500000f7 },
+		{ OP_MAP, 1, 1, 1, 1, 0, 0x95a3716b, 0 },
+		{ OP_FENCE, 0, NONE, 5, 0, 0, 0xe2332399, 0 },
+		{ OP_ACCESS, 0, 6, 1, 5, 0, 0xf550640e, 0x200010c3 },
+	};
+
+	fixed_script(&s, steps, ARRAY_SIZE(steps));
+}
+
 UNIT_TEST(random_scripts)
 {
 	static struct step steps[MAX_STEPS];
