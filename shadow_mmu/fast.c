@@ -98,6 +98,12 @@ static inline u64 known_pte(const struct umbra_fast *f, u64 gfn)
 	return *(volatile u64 *)hw_at(f->known + 8 * n);
 }
 
+/* The same of a frame that can be read where gpte_va() says. */
+static inline u64 table_pte(const struct umbra_fast *f, u64 gfn)
+{
+	return gfn - UMBRA_KNOWN_BASE < f->readable_nr ? known_pte(f, gfn) : 0;
+}
+
 /* Where entry @idx of the guest's table in frame @gfn is, if it is known. */
 static inline u64 gpte_va(const struct umbra_fast *f, u64 gfn, unsigned int idx)
 {
@@ -108,7 +114,7 @@ static inline u64 gpte_va(const struct umbra_fast *f, u64 gfn, unsigned int idx)
 static inline bool read_gpte(struct umbra_fast *f, u64 gfn, unsigned int idx,
 			     u64 *pte)
 {
-	if (!known_pte(f, gfn))
+	if (!table_pte(f, gfn))
 		return false;
 	*pte = *(volatile u64 *)hw_at(gpte_va(f, gfn, idx));
 	return true;
@@ -284,7 +290,7 @@ static inline bool set_ad(struct umbra_fast *f, u64 gfn, unsigned int idx,
 	u64 at = gpte_va(f, gfn, idx);
 	bool stored;
 
-	if ((known_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
+	if ((table_pte(f, gfn) & UMBRA_KNOWN_W) != UMBRA_KNOWN_W)
 		return false;
 	/* Once: an SC that fails without a reason leaves it to fault.c. */
 	stored = hw_cmpxchg_once(hw_at(at), *pte, new);
@@ -345,7 +351,7 @@ static inline bool sync_page(struct umbra_fast *f, u32 id)
 	struct shadow_page *sp = page_at(f, id);
 	const volatile u64 *now;
 
-	if (!known_pte(f, sp->role.key))
+	if (!table_pte(f, sp->role.key))
 		return false;
 	now = hw_at(gpte_va(f, sp->role.key, 0));
 	for (unsigned int idx = next_used(sp, 0); idx < 512; idx = next_used(sp, idx + 1)) {
@@ -461,7 +467,7 @@ static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 i
 		role.key = satp & V_SATP_PPN;
 		role.half = SHADOW_LOWER + (va >> 63);
 	}
-	if (!known_pte(f, role.key) || !fast_trylock(f))
+	if (!table_pte(f, role.key) || !fast_trylock(f))
 		return LINK_LEAVE;
 	to = get_page(f, &role);
 	ok = to != ~0U && sync_page(f, to) &&
@@ -732,7 +738,7 @@ static inline bool compare_leaves(struct umbra_fast *f, u32 id, struct umbra_qui
 	const u64 *spt = spt_at(f, id);
 	unsigned int seen = 0;
 
-	if (!known_pte(f, gfn))
+	if (!table_pte(f, gfn))
 		return false;
 	for (unsigned int word = 0; word < ARRAY_SIZE(sp->used); word++) {
 		u64 bits = sp->used[word];

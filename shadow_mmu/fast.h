@@ -144,6 +144,7 @@ struct umbra_quick {
  * @compared: entries that full fences compared since a space was last wiped
  * @changes: of entries and spaces, so far
  * @known_nr: frames that the known table covers
+ * @readable_nr: those that the guest window shows
  * @log_nr: fences so far
  * @clock: for umbra_space.used
  * @spare: pages without a role that fast.c may give the role of a table: id + 1
@@ -171,6 +172,7 @@ struct umbra_fast {
 	u64 compared;
 	u64 changes;
 	u64 known_nr;
+	u64 readable_nr;
 	u64 log_nr;
 	u64 clock;
 	u32 spare;

@@ -23,10 +23,11 @@
 #define PER_GIB		(PER_PAGE * 512)
 
 /*
- * In tables of three levels the slot has 1 GiB in all; else the guest window
- * begins at the next GiB, linked by whole tables.
+ * In tables of three levels the slot has 1 GiB in all, and what is left of it is
+ * the guest window; else that begins at the next GiB, linked by whole tables.
  */
-#define NARROW_WINDOW	(512UL << 20)
+#define NARROW_WINDOW	(256UL << 20)
+#define NARROW_SIZE	(BIT(30) - NARROW_WINDOW)
 #define WIDE_WINDOW	BIT(30)
 static_assert(UMBRA_WIN_KNOWN + UMBRA_KNOWN_GIB * (2UL << 20) <= UMBRA_WIN_PAGES);
 static_assert(UMBRA_WIN_PAGES + ((u64)UMBRA_SHADOW_MAX << UMBRA_WIN_SHIFT) <=
@@ -44,8 +45,12 @@ u64 umbra_known_window(void)
 
 u64 umbra_known_frames(void)
 {
-	return narrow() ? NARROW_WINDOW >> PAGE_SHIFT :
-	       (u64)UMBRA_KNOWN_GIB * PER_GIB;
+	return (u64)UMBRA_KNOWN_GIB * PER_GIB;
+}
+
+u64 umbra_known_readable(void)
+{
+	return narrow() ? NARROW_SIZE >> PAGE_SHIFT : umbra_known_frames();
 }
 
 static u64 *known_page(struct umbra_vm *vm, u64 n)
@@ -68,7 +73,7 @@ static void map_gib(struct umbra_vcpu *vcpu, unsigned int g)
 			   shadow_make_link(gib->as_tables));
 		return;
 	}
-	for (unsigned int i = 0; i < NARROW_WINDOW >> 21; i++)
+	for (unsigned int i = 0; !g && i < NARROW_SIZE >> 21; i++)
 		WRITE_ONCE(tables[1][umbra_va_index(NARROW_WINDOW, 1) + i],
 			   gib->as_tables[i]);
 }

@@ -1056,6 +1056,7 @@ static void place_switcher(struct umbra_vcpu *vcpu)
 	fast->known = va + UMBRA_WIN_KNOWN;
 	fast->guest = va + umbra_known_window();
 	fast->known_nr = umbra_known_frames();
+	fast->readable_nr = umbra_known_readable();
 }
 
 static void map_switcher(struct umbra_vcpu *vcpu)

@@ -67,8 +67,12 @@ void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn,
 void *umbra_known_memory(struct umbra_vm *vm, u64 gfn);
 /* Forget frames @first .. @last; after their leaves, before the thaw. */
 void umbra_known_clear(struct umbra_vm *vm, u64 first, u64 last);
-/* How many frames it covers; where the guest window begins in the slot. */
+/*
+ * How many frames it covers; how many of these the guest window shows, and where
+ * that begins in the slot.
+ */
 u64 umbra_known_frames(void);
+u64 umbra_known_readable(void);
 u64 umbra_known_window(void);
 
 /*
