@@ -510,20 +510,58 @@ static inline void mark_private(struct umbra_fast *f, const u32 *path, int n)
 /* --- page faults ------------------------------------------------------------------- */
 
 /*
+ * Down the shadow towards @va from the root, @path[0], as far as it is linked.
+ * Returns how many pages that are; @level: in, of the root; out, of the last.
+ */
+static inline int descend(const struct umbra_fast *f, u64 va, u32 *path, int *level)
+{
+	unsigned int shift = 12 + 9 * *level;
+	u32 id = path[0];
+	int n = 1;
+
+	/* One that is not used may be the switcher's own, in a root. */
+	if (!shadow_used(page_at(f, id), va >> shift & 511))
+		return n;
+	for (; *level; --*level, shift -= 9) {
+		unsigned int idx = va >> shift & 511;
+		u64 entry = spt_at(f, id)[idx];
+
+		if (!(entry & V_PTE_V) || is_leaf(entry))
+			break;
+		id = page_at(f, id)->next[idx];
+		path[n++] = id;
+	}
+	return n;
+}
+
+/*
+ * Do the guest's tables lead along @path, as far as it fenced?  Fences of one ASID
+ * leave the links to pages that are not private, where only global mappings may be
+ * found: the guest may have put another table there.  What is above a private page
+ * is private.
+ */
+static inline bool path_holds(const struct umbra_fast *f, const u32 *path, int n)
+{
+	for (; --n && !page_at(f, path[n])->private;)
+		if (page_at(f, path[n - 1])->gpt)
+			return false;
+	return true;
+}
+
+/*
  * U-mode or S-mode met a page fault.  sw->exit_* and cpu->pc tell which.
  */
 __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 {
 	struct umbra_fast *f = fast_of(sw);
 	u64 va = sw->exit_stval, cause = sw->exit_scause;
-	struct fast_leaf leaf = {};
-	struct umbra_space *space;
 	u32 path[UMBRA_MAX_LEVELS];
+	struct umbra_space *space;
+	struct fast_leaf leaf;
 	struct shadow_page *sp;
 	u64 want, entry, used;
-	int level, n = 0;
-	bool sure = true;	/* the guest's tables lead here, as far as it fenced */
-	bool ok;
+	bool ok, sure;
+	int level, n;
 	u8 view;
 
 	set_probing(f, 1);
@@ -537,40 +575,32 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	       cause == V_EXC_STORE_PAGE ? V_PTE_W : V_PTE_X;
 	view = sw->cpu.priv == UMBRA_PRIV_U ? UMBRA_VIEW_U :
 	       sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S;
-	leaf.id = space->root[view];
+	path[0] = space->root[view];
+	n = descend(f, va, path, &level);
+	sure = path_holds(f, path, n);
 
-	/*
-	 * Down the shadow, and where it ends down the guest's tables.  Fences of one
-	 * ASID leave the links to pages that are not private, where only global
-	 * mappings may be found: the guest may have put another table there.
-	 */
+	/* Where the shadow ends, down the guest's tables. */
 	for (;; level--) {
-		sp = page_at(f, leaf.id);
-		path[n++] = leaf.id;
-		leaf.idx = umbra_va_index(va, level);
-		entry = shadow_used(sp, leaf.idx) ?
-			spt_at(f, leaf.id)[leaf.idx] : 0;
-		if (!level || ((entry & V_PTE_V) && is_leaf(entry)) ||
-		    (!(entry & V_PTE_V) && sp->role.kind == SHADOW_DIRECT))
-			break;
-		if (!(entry & V_PTE_V)) {
-			enum link_result ret;
+		enum link_result ret;
 
-			/* What is linked may be private. */
-			if (!sure || !may_mark(f, path, n))
-				return SW_LEAVE;
-			ret = sw_link(f, space->satp, leaf.id, leaf.idx, level, va);
-			if (ret == LINK_FAULT)
-				return sw_reflect(sw, cause, va);
-			if (ret == LINK_LEAVE)
-				return SW_LEAVE;
-			leaf.id = sp->next[leaf.idx];
-			if (page_at(f, leaf.id)->private)
-				mark_private(f, path, n);
-		} else {
-			leaf.id = sp->next[leaf.idx];
-			sure &= page_at(f, leaf.id)->private || !sp->gpt;
-		}
+		leaf.id = path[n - 1];
+		leaf.idx = umbra_va_index(va, level);
+		sp = page_at(f, leaf.id);
+		entry = shadow_used(sp, leaf.idx) ? spt_at(f, leaf.id)[leaf.idx] : 0;
+		if (!level || (entry & V_PTE_V) || sp->role.kind == SHADOW_DIRECT)
+			break;
+		/* What is linked may be private. */
+		if (!sure || (!sp->private && !may_mark(f, path, n)))
+			return SW_LEAVE;
+		ret = sw_link(f, space->satp, leaf.id, leaf.idx, level, va);
+		if (ret == LINK_FAULT)
+			return sw_reflect(sw, cause, va);
+		if (ret == LINK_LEAVE)
+			return SW_LEAVE;
+		/* It has no links yet. */
+		if (page_at(f, sp->next[leaf.idx])->private)
+			mark_private(f, path, n);
+		path[n++] = sp->next[leaf.idx];
 	}
 	if ((entry & V_PTE_V) && (entry & want)) {
 		f->spurious++;
@@ -578,6 +608,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		return SW_RESUME;
 	}
 
+	leaf.gpte = 0;
 	if (sp->role.kind == SHADOW_DIRECT) {
 		leaf.gfn = sp->role.key + leaf.idx;
 		leaf.perm = sp->role.access;
