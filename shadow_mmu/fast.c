@@ -621,8 +621,16 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		/* By way of an old table global mappings may be used, no more. */
 		if (!sure && (~leaf.gpte & (V_PTE_V | V_PTE_G)))
 			return SW_LEAVE;
-		if (!(leaf.gpte & V_PTE_G) && !sp->private && !may_mark(f, path, n))
-			return SW_LEAVE;
+		/*
+		 * Also where the guest's kernel has to make a mapping yet, of a user's
+		 * address: it is private, and then the next fault finds a sure way.
+		 */
+		if (!(leaf.gpte & V_PTE_G) && !sp->private) {
+			if (!may_mark(f, path, n))
+				return SW_LEAVE;
+			if ((leaf.gpte & V_PTE_V) || !(va >> 63))
+				mark_private(f, path, n);
+		}
 		if (!(leaf.gpte & V_PTE_V))
 			return sw_reflect(sw, cause, va);
 		/* What is odd or large is for fault.c. */
@@ -636,8 +644,6 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 			return sure ? sw_reflect(sw, cause, va) : SW_LEAVE;
 		if (used != leaf.gpte && !set_ad(f, sp->role.key, leaf.idx, &leaf.gpte, used))
 			return SW_LEAVE;
-		if (!(leaf.gpte & V_PTE_G) && !sp->private)
-			mark_private(f, path, n);
 		leaf.gfn = (leaf.gpte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
 		leaf.perm = leaf.gpte & (V_PTE_R | V_PTE_W | V_PTE_X);
 		if (!(leaf.gpte & V_PTE_D))
