@@ -735,9 +735,14 @@ struct fast_place {
  */
 #define COMPARE_CHEAP	96
 
-/* The guest's entry at @at is as the shadow has it; if it does not change ... */
+/*
+ * The guest's entry at @at is as the shadow has it; if it does not change ...
+ * No @q: that is not asked.
+ */
 static inline void quick_add(struct umbra_quick *q, u64 at, u64 then)
 {
+	if (!q)
+		return;
 	if (q->nr < UMBRA_QUICK_ENTRIES) {
 		q->at[q->nr] = at;
 		q->then[q->nr] = then;
@@ -805,64 +810,75 @@ static inline bool compare_leaves(struct umbra_fast *f, u32 id, struct umbra_qui
 static __switcher bool sw_compare_root(struct umbra_fast *f, u32 root, bool global,
 				       struct umbra_quick *q, unsigned int *budget)
 {
-	struct fast_place way[UMBRA_MAX_LEVELS];
-	int depth = 0;
+	struct fast_place way[UMBRA_MAX_LEVELS], at = { .id = root };
+	const struct shadow_page *sp = page_at(f, root);
+	unsigned int depth = 0;
+	u64 table = 0;		/* 0: not looked up since it is this page */
 
-	way[0].id = root;
-	way[0].word = 0;
-	way[0].bits = page_at(f, root)->used[0];
-	while (depth >= 0) {
-		struct fast_place *at = &way[depth];
-		struct shadow_page *sp = page_at(f, at->id), *child;
+	at.bits = sp->used[0];
+	for (;;) {
 		unsigned int idx;
 		u64 entry, now;
+		u32 child;
 
-		if (!at->bits) {
-			if (++at->word == ARRAY_SIZE(sp->used))
-				depth--;
-			else
-				at->bits = sp->used[at->word];
-			continue;
+		while (!at.bits) {
+			if (++at.word < ARRAY_SIZE(sp->used)) {
+				at.bits = sp->used[at.word];
+				continue;
+			}
+			if (!depth)
+				return true;
+			at = way[--depth];
+			sp = page_at(f, at.id);
+			table = 0;
 		}
 		/* The lowest bit: no library function may be called here. */
-		for (idx = at->word * 64; !(at->bits >> (idx % 64) & 0xff);)
+		for (idx = at.word * 64; !(at.bits >> (idx % 64) & 0xff);)
 			idx += 8;
-		while (!(at->bits >> (idx % 64) & 1))
+		while (!(at.bits >> (idx % 64) & 1))
 			idx++;
-		at->bits &= at->bits - 1;
+		at.bits &= at.bits - 1;
 
-		entry = spt_at(f, at->id)[idx];
+		entry = spt_at(f, at.id)[idx];
 		if (!(entry & V_PTE_V))
 			continue;
 		if (!*budget)
 			return false;
 		--*budget;
 		if (sp->gpt) {
-			if (!read_gpte(f, shadow_table_gfn(&sp->role), idx, &now))
-				return false;
-			if (now != gpt_at(f, at->id)[idx]) {
-				if (!take_back(f, at->id, idx))
+			if (!table) {
+				u64 gfn = shadow_table_gfn(&sp->role);
+
+				if (!table_pte(f, gfn))
+					return false;
+				table = gpte_va(f, gfn, 0);
+			}
+			now = *(volatile u64 *)hw_at(table + 8 * idx);
+			if (now != gpt_at(f, at.id)[idx]) {
+				if (!take_back(f, at.id, idx))
 					return false;
 				continue;
 			}
-			quick_add(q, gpte_va(f, shadow_table_gfn(&sp->role), idx), now);
+			quick_add(q, table + 8 * idx, now);
 		}
 		if (is_leaf(entry))
 			continue;
-		child = page_at(f, sp->next[idx]);
-		if (child->role.kind == SHADOW_DIRECT ||
-		    (!global && !child->private))
+		child = sp->next[idx];
+		if (page_at(f, child)->role.kind == SHADOW_DIRECT ||
+		    (!global && !page_at(f, child)->private))
 			continue;
-		if (!child->role.level) {
-			if (!compare_leaves(f, sp->next[idx], q, budget))
+		if (!page_at(f, child)->role.level) {
+			if (!compare_leaves(f, child, q, budget))
 				return false;
 			continue;
 		}
-		way[++depth].id = sp->next[idx];
-		way[depth].word = 0;
-		way[depth].bits = child->used[0];
+		way[depth++] = at;
+		sp = page_at(f, child);
+		at.id = child;
+		at.word = 0;
+		at.bits = sp->used[0];
+		table = 0;
 	}
-	return true;
 }
 
 static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
@@ -875,17 +891,22 @@ static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
 
 	if (quick_same(f, q, nr))
 		return true;
-	q->nr = 0;
-
 	if (global && f->compared > UMBRA_COMPARE_ENOUGH)
 		return false;
+	/* What it lists holds until something changes. */
+	if (!global)
+		q = NULL;
+	else
+		q->nr = 0;
 	for (int view = 0; ok && view < UMBRA_VIEWS; view++)
 		if (space->hw[view])
 			ok = sw_compare_root(f, space->root[view], global, q, &budget);
+	if (!global)
+		return ok;
 	seen = COMPARE_BUDGET - budget;
-	if (global && seen > COMPARE_CHEAP)
+	if (seen > COMPARE_CHEAP)
 		f->compared += seen - COMPARE_CHEAP;
-	if (!ok || !global)
+	if (!ok)
 		q->nr = UMBRA_QUICK_ENTRIES + 1;
 	q->space = nr;
 	q->changes = f->changes;
