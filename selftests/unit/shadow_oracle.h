@@ -102,12 +102,12 @@ static u64 oracle_value(u64 gpa)
 	return oracle.version[oracle_history(gpa & ~7ULL)->newest].val;
 }
 
-static void oracle_satp(unsigned int hart, u64 satp)
+static void oracle_satp(unsigned int hart, u64 satp, u64 from)
 {
 	struct oracle_hart *o = &oracle.hart[hart];
 
 	model_check(o->nr_satps < NR_SATPS);
-	o->satp[o->nr_satps++] = (struct satp_period) { ++oracle.now, satp };
+	o->satp[o->nr_satps++] = (struct satp_period) { from, satp };
 }
 
 static u64 oracle_satp_now(unsigned int hart)
@@ -158,7 +158,7 @@ static void oracle_reset(unsigned int nr_harts)
 		struct oracle_hart *o = &oracle.hart[i];
 
 		memset(o, 0, sizeof(*o));
-		oracle_satp(i, 0);
+		oracle_satp(i, 0, ++oracle.now);
 	}
 }
 

@@ -2,7 +2,7 @@
 // SOURCES: ../../shadow_mmu/walk.c ../../shadow_mmu/shadow.c ../../shadow_mmu/fault.c
 // SOURCES: ../../shadow_mmu/fence.c ../../shadow_mmu/known.c ../../shadow_mmu/fast.c
 // SOURCES: ../../shadow_mmu/memslot.c ../../shadow_mmu/notifier.c ../../vmm_core/pmp.c
-// FLAGS: $(KERNEL) -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=6 -DUMBRA_FENCE_LOG=8
+// FLAGS: $(KERNEL) -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=4 -DUMBRA_FENCE_LOG=8
 // FLAGS: -Wno-sign-compare -Wno-missing-field-initializers
 /*
  * The shadow MMU against an oracle: random scripts of what guests and their
@@ -636,10 +636,15 @@ static void change(u64 va, int level, u64 val)
 		guest_write(gpa, step->c ? oracle_value(gpa) ^ val : val);
 }
 
-/* What another hart stores meanwhile a fence may see or not. */
+/* What another hart stores meanwhile a fence, or a new satp, may see or not. */
+static u64 moment_of_effect(void)
+{
+	return raced ? step_began : ++oracle.now;
+}
+
 static void fenced(int va, int asid)
 {
-	oracle_fence(cpu_no(hart), va, asid, raced ? step_began : ++oracle.now);
+	oracle_fence(cpu_no(hart), va, asid, moment_of_effect());
 }
 
 static void fence(void)
@@ -678,7 +683,7 @@ static void set_satp(u64 satp)
 		sw->cpu.satp = satp;
 		umbra_mmu_unload(&hart->vcpu);
 	}
-	oracle_satp(cpu_no(hart), satp);
+	oracle_satp(cpu_no(hart), satp, moment_of_effect());
 }
 
 static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
@@ -722,7 +727,7 @@ static void switch_space(u64 satp, int asid)
 	if (nr < 2)
 		set_satp(satp);
 	else
-		oracle_satp(cpu_no(hart), satp);
+		oracle_satp(cpu_no(hart), satp, moment_of_effect());
 	if (nr < 3) {
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, true, 0, asid < 0, cpu->gpr[6]);
@@ -905,6 +910,8 @@ static void execute(const struct step *s)
 
 	step = s;
 	hart = &host.hart[s->vcpu % host.nr_harts];
+	/* After all that was before, what took no time of its own included. */
+	oracle.now += 2;
 	step_began = oracle.now;
 	raced = false;
 	update.any = false;
@@ -1063,6 +1070,12 @@ static bool chance(unsigned int percent)
 	return unit_rand_below(100) < percent;
 }
 
+/* Kinds of scripts. */
+#define QUIET	1	/* the host leaves the guest alone */
+#define CALM	2	/* the guest does what guests do mostly: tables stay as they are */
+#define FULL	4	/* all fences are of everything */
+#define HOPS	8	/* many address spaces of one mode, new ones all the time */
+
 /* Addresses that share tables, at the edges and where the switcher lies. */
 static u64 random_va(int top)
 {
@@ -1084,7 +1097,7 @@ static unsigned int random_bit(int top)
 	return 12 + unit_rand_below(3) + (chance(75) ? 0 : 9 * unit_rand_below(top));
 }
 
-static void random_setup(struct setup *s)
+static void random_setup(struct setup *s, unsigned int kind)
 {
 	static const u64 frames[] = {
 		0x80000, 0x80001, 0x80002, 0x80003, 0x80004, 0x80005, 0x80006, 0x80007,
@@ -1093,7 +1106,7 @@ static void random_setup(struct setup *s)
 		0x140000, 0x140001, 0x302, 0x301, 0x10, 0xc0400,
 	};
 	static const u64 asids[] = { 0, 1, 2, 0xffff };
-	bool alone = chance(50);
+	bool alone = (kind & HOPS) || chance(50);
 	int widest, top;
 
 	memset(s, 0, sizeof(*s));
@@ -1103,18 +1116,22 @@ static void random_setup(struct setup *s)
 	s->nr_vcpus = chance(60) ? 1 : 2 + unit_rand_below(2);
 	s->nr_vas = 4 + unit_rand_below(MAX_VAS - 3);
 	s->nr_frames = 6 + unit_rand_below(MAX_FRAMES - 5);
-	s->nr_satps = 2 + unit_rand_below(chance(70) ? 2 : MAX_SATPS - 1);
+	s->nr_satps = kind & HOPS ? MAX_SATPS :
+		      2 + unit_rand_below(chance(70) ? 2 : MAX_SATPS - 1);
 	widest = unit_rand_below(s->levels - 2);
 	/* Tables first: seldom where they cannot be, or cannot be written. */
 	for (int i = 0; i < s->nr_frames; i++)
 		s->frame[i] = pick(frames, ARRAY_SIZE(frames) -
 				   (i < 3 || (i < s->nr_frames / 2 && chance(90)) ? 6 : 0));
 	s->satp[0] = (V_SATP_SV39 + widest) << V_SATP_MODE_SHIFT | s->frame[0];
-	for (int i = 1; i < s->nr_satps; i++)
+	for (int i = 1; i < s->nr_satps; i++) {
+		u64 asid = pick(asids, !(kind & HOPS) && chance(50) ? 2 : 4);
+		int frames = kind & HOPS ? 2 : chance(80) ? 4 : s->nr_frames;
+
 		s->satp[i] = (V_SATP_SV39 + (alone ? widest : unit_rand_below(widest + 1)))
-			     << V_SATP_MODE_SHIFT |
-			     pick(asids, chance(50) ? 2 : 4) << V_SATP_ASID_SHIFT |
-			     s->frame[unit_rand_below(chance(80) ? 4 : s->nr_frames)];
+			     << V_SATP_MODE_SHIFT | asid << V_SATP_ASID_SHIFT |
+			     s->frame[unit_rand_below(frames)];
+	}
 	if (chance(20))
 		s->satp[s->nr_satps - 1] = 0;
 	top = umbra_walk_top(s->satp[0]);
@@ -1128,6 +1145,8 @@ static void random_setup(struct setup *s)
 	}
 }
 
+static unsigned int often_global;	/* percent */
+
 static u64 random_flags(void)
 {
 	static const u64 perm[] = {
@@ -1136,7 +1155,7 @@ static u64 random_flags(void)
 	};
 
 	return V_PTE_V | pick(perm, ARRAY_SIZE(perm)) | (chance(30) ? V_PTE_U : 0) |
-	       (chance(25) ? V_PTE_G : 0) | (chance(80) ? V_PTE_A : 0) |
+	       (chance(often_global) ? V_PTE_G : 0) | (chance(80) ? V_PTE_A : 0) |
 	       (chance(60) ? V_PTE_D : 0);
 }
 
@@ -1179,11 +1198,6 @@ static u64 random_pte(const struct setup *s, int level)
 	}
 }
 
-/* Kinds of scripts. */
-#define QUIET	1	/* the host leaves the guest alone */
-#define CALM	2	/* the guest does what guests do mostly: tables stay as they are */
-#define FULL	4	/* all fences are of everything */
-
 static void random_step(const struct setup *s, struct step *t, const struct step *before,
 			unsigned int kind)
 {
@@ -1205,6 +1219,8 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 		n -= often[t->op++];
 	if ((kind & CALM) && t->op <= OP_FENCE && chance(40))
 		t->op = OP_ACCESS;
+	if ((kind & HOPS) && chance(12))
+		t->op = OP_SATP;
 	/* What was just changed, or fenced, is looked at. */
 	t->a = before && before->a != NONE && chance(60) ? before->a :
 	       unit_rand_below(MAX_VAS);
@@ -1212,7 +1228,8 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 		t->vcpu = before->vcpu;
 	if (chance(25))
 		t->how |= BY_SLOW;
-	if (chance(3))
+	/* It makes all address spaces go. */
+	if (!(kind & HOPS) && chance(3))
 		t->how |= WITH_OOM;
 	if (chance(3))
 		t->how |= WITH_BUSY;
@@ -1624,9 +1641,10 @@ UNIT_TEST(random_scripts)
 	memset(&count, 0, sizeof(count));
 	for (u64 done = 0; done < wanted;) {
 		int nr = FIRST_STEPS + unit_rand_below(chance(30) ? MAX_STEPS - FIRST_STEPS : 500);
-		unsigned int kind = unit_rand_below(8);
+		unsigned int kind = unit_rand_below(8) | (chance(25) ? HOPS | QUIET : 0);
 
-		random_setup(&s);
+		often_global = kind & HOPS ? 70 : 25;
+		random_setup(&s, kind);
 		for (int i = 0; i < nr; i++)
 			if (i < FIRST_STEPS)
 				first_step(&s, &steps[i], i);
