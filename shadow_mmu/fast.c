@@ -363,22 +363,38 @@ static inline bool sync_page(struct umbra_fast *f, u32 id)
 	return true;
 }
 
-/* Take away the role of page @id, which nothing links to; false: not simple. */
-static inline bool empty_page(struct umbra_fast *f, u32 id)
+/* Clear all of page @id; false: not simple. */
+static __switcher bool sw_empty_page(struct umbra_fast *f, u32 id)
 {
-	struct shadow_page *sp = page_at(f, id);
-	u32 *link;
+	const struct shadow_page *sp = page_at(f, id);
 
 	for (unsigned int idx = next_used(sp, 0); idx < 512; idx = next_used(sp, idx + 1))
 		if (!sw_clear_entry(f, id, idx))
 			return false;
-	link = hw_at(f->hash + sizeof(u32) * shadow_role_hash(&sp->role));
+	return true;
+}
+
+/* Page @id is empty and nothing links to it: it is to have another role. */
+static inline void unhash(struct umbra_fast *f, u32 id)
+{
+	struct shadow_page *sp = page_at(f, id);
+	u32 *link = hw_at(f->hash + sizeof(u32) * shadow_role_hash(&sp->role));
+
 	while (*link != id + 1)
 		link = &page_at(f, *link - 1)->hash_next;
 	*link = sp->hash_next;
 	sp->private = false;
 	sp->parents = 0;
-	return true;
+}
+
+/* ... and now has it. */
+static inline void hash(struct umbra_fast *f, u32 id)
+{
+	struct shadow_page *sp = page_at(f, id);
+	u32 *head = hw_at(f->hash + sizeof(u32) * shadow_role_hash(&sp->role));
+
+	sp->hash_next = *head;
+	*head = id + 1;
 }
 
 /* As page_reused() of shadow.c: id + 1 of a page to use, 0: none. */
@@ -392,8 +408,10 @@ static __switcher u32 sw_take_orphan(struct umbra_fast *f)
 		sp->orphaned = false;
 		if (sp->linked)
 			continue;
-		if (empty_page(f, id))
+		if (sw_empty_page(f, id)) {
+			unhash(f, id);
 			return id + 1;
+		}
 		orphan_add(f, id);
 		break;
 	}
@@ -403,7 +421,7 @@ static __switcher u32 sw_take_orphan(struct umbra_fast *f)
 /* As shadow_page_get(), of a table.  ~0: there is none. */
 static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
 {
-	u32 *head = hw_at(f->hash + sizeof(u32) * shadow_role_hash(role));
+	const u32 *head = hw_at(f->hash + sizeof(u32) * shadow_role_hash(role));
 	struct shadow_page *sp;
 	u32 id;
 
@@ -421,11 +439,26 @@ static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
 		if (!id)
 			return ~0;
 	}
-	sp = page_at(f, id - 1);
-	sp->role = *role;
-	sp->hash_next = *head;
-	*head = id;
+	page_at(f, id - 1)->role = *role;
+	hash(f, id - 1);
 	return id - 1;
+}
+
+/* As shadow_link(); busy is held, the entry is clear. */
+static inline void link_entry(struct umbra_fast *f, u32 id, unsigned int idx, u32 to,
+			      u64 gpte)
+{
+	struct shadow_page *sp = page_at(f, id), *child = page_at(f, to);
+
+	if (sp->gpt)
+		gpt_at(f, id)[idx] = gpte;
+	sp->next[idx] = to;
+	if (child->parents < 2)
+		child->parents++;
+	child->linked++;
+	sp->used[idx / 64] |= 1UL << (idx % 64);
+	*(volatile u64 *)&spt_at(f, id)[idx] = child->link;
+	f->changes++;
 }
 
 enum link_result { LINK_DONE, LINK_FAULT, LINK_LEAVE };
@@ -438,7 +471,7 @@ static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 i
 					   unsigned int idx, int level, u64 va)
 {
 	int top = (int)(satp >> V_SATP_MODE_SHIFT) - V_SATP_SV39 + 2;
-	struct shadow_page *sp = page_at(f, id), *child;
+	struct shadow_page *sp = page_at(f, id);
 	struct shadow_role role;
 	u64 gpte = 0;
 	bool ok;
@@ -473,16 +506,7 @@ static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 i
 	ok = to != ~0U && sync_page(f, to) &&
 	     (!shadow_used(sp, idx) || sw_clear_entry(f, id, idx));
 	if (ok) {
-		child = page_at(f, to);
-		if (sp->gpt)
-			gpt_at(f, id)[idx] = gpte;
-		sp->next[idx] = to;
-		if (child->parents < 2)
-			child->parents++;
-		child->linked++;
-		sp->used[idx / 64] |= 1UL << (idx % 64);
-		*(volatile u64 *)&spt_at(f, id)[idx] = child->link;
-		f->changes++;
+		link_entry(f, id, idx, to, gpte);
 		f->links++;
 	}
 	fast_unlock(f);
@@ -996,8 +1020,113 @@ static inline const struct umbra_hot *hot_after(struct umbra_switch *sw, u64 pc,
 	return hot && umbra_hot_is(hot, kind) ? hot : NULL;
 }
 
+/* Empty the roots of @space; busy is held.  False: not simple, it stays what it is. */
+static inline bool empty_roots(struct umbra_fast *f, const struct umbra_space *space)
+{
+	for (int view = 0; view < UMBRA_VIEWS; view++) {
+		u32 id = space->root[view];
+		const struct shadow_page *sp = page_at(f, id);
+
+		for (unsigned int idx = next_used(sp, 0); idx < 512;
+		     idx = next_used(sp, idx + 1))
+			/* Of this space alone, too. */
+			if (!is_leaf(spt_at(f, id)[idx]) &&
+			    page_at(f, sp->next[idx])->role.kind == SHADOW_GLUE)
+				return false;
+		if (!sw_empty_page(f, id))
+			return false;
+	}
+	return true;
+}
+
 /*
- * csrw satp of @satp at @pc, to a space that is at hand.  A fence before it, at
+ * As adopt_global() of shadow.c: roots @from, of the space in use, and @to, of a
+ * new one.  What is not simple is found out fault by fault.
+ */
+static __switcher void sw_adopt_global(struct umbra_fast *f, u32 from, u32 to, u64 satp)
+{
+	int top = (int)(satp >> V_SATP_MODE_SHIFT) - V_SATP_SV39 + 2;
+	const struct shadow_page *sp = page_at(f, from);
+
+	if (f->levels - 1 > top) {
+		if (f->levels - 2 > top || !shadow_used(sp, 511) ||
+		    !(spt_at(f, from)[511] & V_PTE_V) ||
+		    sw_link(f, satp, to, 511, f->levels - 1, ~0ULL) != LINK_DONE)
+			return;
+		from = sp->next[511];
+		sp = page_at(f, from);
+		to = page_at(f, to)->next[511];
+	}
+	if (!fast_trylock(f))
+		return;
+	for (unsigned int idx = next_used(sp, 256); idx < 512; idx = next_used(sp, idx + 1)) {
+		u64 entry = spt_at(f, from)[idx], gpte;
+
+		if (!(entry & V_PTE_V) || is_leaf(entry) ||
+		    page_at(f, sp->next[idx])->private || shadow_used(page_at(f, to), idx))
+			continue;
+		if (read_gpte(f, satp & V_SATP_PPN, idx, &gpte) && gpte == gpt_at(f, from)[idx])
+			link_entry(f, to, idx, sp->next[idx], gpte);
+	}
+	fast_unlock(f);
+}
+
+/*
+ * The space of @satp, if there is one; else the one used longest ago becomes it, as
+ * in space_make() of shadow.c.  Its index, or UMBRA_SPACES: not simple.  The
+ * space in use is up to date.
+ */
+static __switcher unsigned int sw_make_space(struct umbra_fast *f, u64 satp)
+{
+	const struct umbra_space *now = &f->spaces[f->now];
+	struct umbra_space *space = NULL;
+	bool ok;
+
+	for (unsigned int i = 0; i < UMBRA_SPACES; i++) {
+		struct umbra_space *s = &f->spaces[i];
+
+		if (s->satp == satp && !s->mxr) {
+			f->hint[umbra_space_hint(satp)] = i;
+			return i;
+		}
+		/* Free ones have the oldest clock of all. */
+		if (s != now && (!space || s->used < space->used))
+			space = s;
+	}
+	/* A root of another mode is of another make. */
+	if (!space || space->mxr || (space->satp ^ satp) >> V_SATP_MODE_SHIFT)
+		return UMBRA_SPACES;
+	for (int view = 0; view < UMBRA_VIEWS; view++)
+		if (!space->hw[view])
+			return UMBRA_SPACES;
+	if (!fast_trylock(f))
+		return UMBRA_SPACES;
+	ok = empty_roots(f, space);
+	for (int view = 0; ok && view < UMBRA_VIEWS; view++) {
+		unhash(f, space->root[view]);
+		page_at(f, space->root[view])->role.key = satp;
+		hash(f, space->root[view]);
+	}
+	if (ok) {
+		space->satp = satp;
+		space->seen = f->log_nr;
+		space->flips = f->flips;
+		space->salt_s = 0;
+		f->changes++;
+		f->hint[umbra_space_hint(satp)] = space - f->spaces;
+	}
+	fast_unlock(f);
+	if (!ok)
+		return UMBRA_SPACES;
+	/* It is whole, if empty: whatever reads memory may leave. */
+	for (int view = 0; now->flips == f->flips && view < UMBRA_VIEWS; view++)
+		if (view != UMBRA_VIEW_U && now->hw[view])
+			sw_adopt_global(f, now->root[view], space->root[view], satp);
+	return space - f->spaces;
+}
+
+/*
+ * csrw satp of @satp at @pc, to a space that is at hand, or new.  A fence before it, at
  * cpu.pc, is in the log already; @seen is how long that was before.
  *
  * Without ASIDs a kernel fences on both sides of the write (xv6 does so twice
@@ -1014,12 +1143,15 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 	u64 hw;
 	bool ok;
 
-	if (i >= UMBRA_SPACES)
+	if (!satp || f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
 		return SW_LEAVE;
+	if (i >= UMBRA_SPACES || f->spaces[i].satp != satp || f->spaces[i].mxr) {
+		/* After a fence the space in use is not up to date. */
+		i = seen == f->log_nr ? sw_make_space(f, satp) : UMBRA_SPACES;
+		if (i >= UMBRA_SPACES)
+			return SW_LEAVE;
+	}
 	space = &f->spaces[i];
-	if (space->satp != satp || !satp || space->mxr ||
-	    f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
-		return SW_LEAVE;
 	hw = space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
 	/* Of another number: it is to be emptied, see mark_path(). */
 	if (!hw || space->flips != f->flips)
