@@ -315,11 +315,19 @@ static void make_sie_clear(struct builder *b, unsigned int rd)
 	put_set(b, rd, T3);
 }
 
-/* local_irq_enable() */
+/*
+ * local_irq_enable().  What is pending is taken right behind it; where M-mode
+ * delegates interrupts the run loop does that.
+ */
 static void make_sie_set(struct builder *b, unsigned int rd)
 {
 	put(b, LD(T5, SW_IRQ_PENDING));
-	put_bail_unless_zero(b, T5);
+	if (rd || b->vcpu->m) {
+		put_bail_unless_zero(b, T5);
+	} else {
+		put(b, SKIP_IF_ZERO(T5, 1));
+		put_jump(b, ZERO, umbra_sw_irq);
+	}
 	if (rd)
 		put_full_sstatus(b);
 	else
@@ -614,11 +622,29 @@ static struct umbra_hot *hot_choose(struct umbra_vcpu *vcpu, u64 tag, bool wante
 	return vcpu->hot_turn++ % 2 ? other : first;
 }
 
+static u64 hot_tag(struct umbra_vcpu *vcpu, u64 pc)
+{
+	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
+
+	return pc ^ (machine ? vcpu->sw->salt_m : vcpu->sw->salt_s);
+}
+
+bool umbra_switch_hot(struct umbra_vcpu *vcpu, u64 pc, u32 *raw)
+{
+	struct umbra_hot *hot;
+
+	if (vcpu->cpu->priv == UMBRA_PRIV_U)
+		return false;
+	hot = hot_find(vcpu, hot_tag(vcpu, pc));
+	if (hot)
+		*raw = vcpu->hot_raw[hot - vcpu->hot];
+	return hot;
+}
+
 bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn, bool wanted)
 {
-	bool machine = vcpu->cpu->priv == UMBRA_PRIV_M;
-	u64 tag = pc ^ (machine ? vcpu->sw->salt_m : vcpu->sw->salt_s);
+	u64 tag = hot_tag(vcpu, pc);
 	struct builder b = { .vcpu = vcpu };
 	struct umbra_hot *hot;
 	unsigned int link = 0;
@@ -643,6 +669,7 @@ bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 	hot->tag = tag;
 	memcpy(hot->code, b.code, sizeof(hot->code));
 	vcpu->hot_link[hot - vcpu->hot] = link;
+	vcpu->hot_raw[hot - vcpu->hot] = insn->raw;
 	hot_chain(vcpu, pc, hot);
 	vcpu->fence_i = true;
 	umbra_count(vcpu, UMBRA_STAT_HOT_LEARN);

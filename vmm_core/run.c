@@ -191,6 +191,7 @@ static int handle_site(struct umbra_vcpu *vcpu, u64 gfn, u32 raw, bool global)
 static int handle_breakpoint(struct umbra_vcpu *vcpu)
 {
 	u64 pc = vcpu->cpu->pc;
+	struct umbra_insn insn;
 	bool global = false;
 	u64 gfn;
 	u32 raw;
@@ -199,6 +200,11 @@ static int handle_breakpoint(struct umbra_vcpu *vcpu)
 	/* The one behind an instruction that was executed out of line. */
 	if (vcpu->stepped)
 		return UMBRA_RESUME;
+	/* A hot entry left it to C; it was found as the switcher finds it. */
+	if (umbra_switch_hot(vcpu, pc, &raw)) {
+		umbra_decode(raw, &insn);
+		return umbra_emulate_system(vcpu, &insn);
+	}
 	gfn = umbra_mmu_exec_gfn(vcpu, pc, &global);
 	if (gfn != ~0ULL &&
 	    umbra_site_find(vcpu->vm, (gfn << PAGE_SHIFT) + offset_in_page(pc),
@@ -252,7 +258,7 @@ static int handle_page_fault(struct umbra_vcpu *vcpu, enum umbra_access access)
  */
 static int handle_host_irq(struct umbra_vcpu *vcpu)
 {
-	u64 woken = vcpu->stat[UMBRA_STAT_INJECT_IRQ];
+	u64 woken = vcpu->stat[UMBRA_STAT_INJECT_IRQ] + vcpu->sw->fast_irqs;
 	u64 pc = vcpu->cpu->pc;
 	bool quiet = woken == vcpu->idle_mark;
 
@@ -542,6 +548,7 @@ static int run_once(struct umbra_vcpu *vcpu)
 	local_irq_disable();
 	guest_timing_exit_irqoff();
 	local_irq_enable();
+	umbra_timer_fell(vcpu);
 
 	trace_umbra_exit(vcpu->id, vcpu->sw->exit_scause, vcpu->cpu->pc,
 			 vcpu->sw->exit_stval);

@@ -49,6 +49,7 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_FAST_REFLECT] = "fast_reflect",
 	[UMBRA_STAT_FAST_FENCE] = "fast_fence",
 	[UMBRA_STAT_FAST_SATP] = "fast_satp",
+	[UMBRA_STAT_FAST_IRQ] = "fast_irq",
 	[UMBRA_STAT_FAST_ABORT] = "fast_abort",
 #ifdef UMBRA_COUNT
 	[UMBRA_STAT_SW_TRAPS] = "switcher_traps",
@@ -86,6 +87,8 @@ static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
 		return READ_ONCE(fast->fences);
 	case UMBRA_STAT_FAST_SATP:
 		return READ_ONCE(fast->satps);
+	case UMBRA_STAT_FAST_IRQ:
+		return READ_ONCE(vcpu->sw->fast_irqs);
 	case UMBRA_STAT_FAST_ABORT:
 		return READ_ONCE(fast->aborts);
 #ifdef UMBRA_COUNT

@@ -24,6 +24,7 @@ CHECK(cpu.scause, SW_SCAUSE);
 CHECK(cpu.stval, SW_STVAL);
 CHECK(cpu.priv, SW_PRIV);
 CHECK(cpu.sie, SW_SIE);
+CHECK(cpu.sip, SW_SOFT_SIP);
 CHECK(cpu.stimecmp, SW_STIMECMP);
 CHECK(exit_scause, SW_EXIT_SCAUSE);
 CHECK(exit_stval, SW_EXIT_STVAL);
@@ -65,6 +66,9 @@ CHECK(machine.mepc, SW_M_EPC);
 CHECK(abort_va, SW_ABORT_VA);
 CHECK(sip, SW_SIP);
 CHECK(timer_armed, SW_TIMER_ARMED);
+CHECK(vec_s, SW_VEC_S);
+CHECK(stip_fell, SW_STIP_FELL);
+CHECK(fast_irqs, SW_FAST_IRQS);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
 /* The last member; the counters are in the padding behind it. */
 static_assert(offsetofend(struct umbra_switch, machine) <= SW_SIZE - 8 * SW_COUNTS);
@@ -106,7 +110,8 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 {
 	vcpu->sw_area = __vmalloc(UMBRA_SW_DATA_PAGES * PAGE_SIZE,
 				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!vcpu->sw_area)
+	vcpu->hot_raw = kvcalloc(UMBRA_HOT_ENTRIES, sizeof(*vcpu->hot_raw), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->sw_area || !vcpu->hot_raw)
 		return -ENOMEM;
 	vcpu->sw = vcpu->sw_area + PAGE_SIZE - SW_SIZE;
 	vcpu->cpu = &vcpu->sw->cpu;
@@ -121,6 +126,7 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 
 void umbra_switch_destroy(struct umbra_vcpu *vcpu)
 {
+	kvfree(vcpu->hot_raw);
 	vfree(vcpu->sw_area);
 }
 

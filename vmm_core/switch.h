@@ -118,6 +118,8 @@ struct umbra_switch {
 	u64 vec_s;	/* stvec for vS: one of the next two */
 	u64 vec_shared;	/* salt_s is 0 */
 	u64 vec_salted;	/* it is not; and for vM */
+	u64 stip_fell;	/* V_STI: the guest moved stimecmp on, and STIP with it */
+	u64 fast_irqs;	/* interrupts taken in the switcher */
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
@@ -168,6 +170,8 @@ void umbra_switch_forget(struct umbra_vcpu *vcpu);
  */
 bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 			const struct umbra_insn *insn, bool wanted);
+/* The instruction of the hot entry that the current mode has for @pc, if any. */
+bool umbra_switch_hot(struct umbra_vcpu *vcpu, u64 pc, u32 *raw);
 
 /* shadow_mmu/fast.c: called by the blob, in the guest's address space. */
 u64 umbra_sw_fault(struct umbra_switch *sw);
@@ -201,6 +205,7 @@ extern const char umbra_sw_mstatus_set[], umbra_sw_mstatus_clear[];
 extern const char umbra_sw_mstatus_swap[];
 extern const char umbra_sw_sie_or[], umbra_sw_sie_andn[], umbra_sw_sie_swap[];
 extern const char umbra_sw_sret[], umbra_sw_mret[], umbra_sw_stimecmp[];
+extern const char umbra_sw_irq[];
 extern const char umbra_sw_satp_write[], umbra_sw_sfence[], umbra_sw_stvec[];
 
 #endif /* UMBRA_SWITCH_H */

@@ -29,7 +29,9 @@
 #define SIE		0x2
 #define VS		0x600
 #define FS		0x6000
+#define SSI		0x2
 #define STI		0x20
+#define SEI		0x200
 #define IRQ_MASK	0x222
 #define LCOFI_BIT	13
 #define SUM_BIT		18
@@ -762,18 +764,77 @@ sw_sie_commit:
 
 /*
  * csrrw t3, stimecmp, t3: later than what the host's timer stands for.  It
- * will go off early, and the run loop looks again.
+ * will go off early, and the run loop looks again.  STIP falls at once if t3
+ * lies in the future; the run loop learns it at the next world exit.
  */
 	begin_op umbra_sw_stimecmp
-	ld	t2, SW_SIP(t6)
-	andi	t2, t2, STI
-	bnez	t2, sw_bail_op
 	ld	t2, SW_TIMER_ARMED(t6)
 	bltu	t3, t2, sw_bail_op
-	ld	t4, SW_STIMECMP(t6)
+	ld	t2, SW_SIP(t6)
+	andi	t2, t2, STI
+	bnez	t2, 2f
+1:	ld	t4, SW_STIMECMP(t6)
 	sd	t3, SW_STIMECMP(t6)
 	mv	t3, t4
 	end_op
+2:	ld	t2, SW_SOFT_SIP(t6)		/* of M-mode's making: stays */
+	andi	t2, t2, STI
+	bnez	t2, sw_bail_op
+	csrr	t2, time
+	ld	t4, SW_TIME_OFFSET(t6)
+	add	t2, t2, t4
+	bgeu	t2, t3, sw_bail_op
+	li	t2, STI
+	sd	t2, SW_STIP_FELL(t6)
+	ld	t2, SW_SIP(t6)
+	andi	t2, t2, ~STI
+	sd	t2, SW_SIP(t6)
+	ld	t2, SW_IRQ_PENDING(t6)
+	andi	t2, t2, ~STI
+	sd	t2, SW_IRQ_PENDING(t6)
+	j	1b
+
+/*
+ * csrrsi x0, sstatus, SIE with an interrupt pending: the instruction is done, and
+ * the interrupt taken at the one behind it.  As umbra_cpu_trap().
+ */
+	.globl	umbra_sw_irq
+umbra_sw_irq:
+	csrw	sepc, t4
+	ld	t5, SW_IRQ_PENDING(t6)
+	li	t3, 9				/* external, software, timer */
+	andi	t4, t5, SEI
+	bnez	t4, 1f
+	li	t3, 1
+	andi	t4, t5, SSI
+	bnez	t4, 1f
+	li	t3, 5
+	andi	t4, t5, STI
+	bnez	t4, 1f
+	csrr	t4, sepc
+	j	umbra_sw_bail
+1:	csrr	t4, sepc
+	addi	t4, t4, 4
+	sd	t4, SW_SEPC(t6)
+	li	t4, 1
+	slli	t4, t4, 63
+	or	t4, t4, t3
+	sd	t4, SW_SCAUSE(t6)
+	sd	zero, SW_STVAL(t6)
+	ld	t4, SW_SSTATUS(t6)
+	andi	t4, t4, ~SIE
+	ori	t4, t4, SPP | SPIE
+	sd	t4, SW_SSTATUS(t6)
+	ld	t4, SW_FAST_IRQS(t6)
+	addi	t4, t4, 1
+	sd	t4, SW_FAST_IRQS(t6)
+	ld	t4, SW_STVEC(t6)
+	andi	t5, t4, 1			/* vectored */
+	andi	t4, t4, ~3
+	beqz	t5, umbra_sw_done
+	slli	t3, t3, 2
+	add	t4, t4, t3
+	j	umbra_sw_done
 
 /* csrw satp, t3; this and what follows does not return, either */
 	.globl	umbra_sw_satp_write

@@ -21,6 +21,7 @@
 #define SW_SCAUSE		(296 - SW_SIZE)
 #define SW_STVAL		(304 - SW_SIZE)
 #define SW_SIE			(320 - SW_SIZE)
+#define SW_SOFT_SIP		(328 - SW_SIZE)
 #define SW_STIMECMP		(360 - SW_SIZE)
 #define SW_PRIV			(368 - SW_SIZE)
 
@@ -63,6 +64,8 @@
 #define SW_SIP			(664 - SW_SIZE)
 #define SW_TIMER_ARMED		(672 - SW_SIZE)
 #define SW_VEC_S		(680 - SW_SIZE)
+#define SW_STIP_FELL		(704 - SW_SIZE)
+#define SW_FAST_IRQS		(712 - SW_SIZE)
 
 /* struct umbra_machine: a place of its own, so that what is above can grow */
 #define SW_MACHINE_ALIGN	1024

@@ -107,6 +107,7 @@ enum umbra_stat {
 	UMBRA_STAT_FAST_REFLECT,
 	UMBRA_STAT_FAST_FENCE,
 	UMBRA_STAT_FAST_SATP,
+	UMBRA_STAT_FAST_IRQ,
 	UMBRA_STAT_FAST_ABORT,
 #ifdef UMBRA_COUNT
 	/* By the switcher, in the order of umbra_switch_counts(). */
@@ -192,6 +193,7 @@ struct umbra_vcpu {
 	struct umbra_hot *hot;
 	unsigned int hot_turn;
 	u8 hot_link[UMBRA_HOT_ENTRIES];	/* hot_link() in hot.c; 0: none */
+	u32 *hot_raw;		/* the instruction that each entry stands for */
 	void *sw_area;		/* per-vCPU pages of the switcher (switch.h) */
 	struct umbra_mmu mmu;
 	struct umbra_cpu_features feat;
@@ -460,6 +462,20 @@ u64 umbra_guest_time(struct umbra_vcpu *vcpu);
 /* stimecmp changed: update STIP and the hrtimer. */
 void umbra_vm_time_jumped(struct umbra_vm *vm);
 void umbra_timer_update(struct umbra_vcpu *vcpu);
+
+/*
+ * After a world exit: the switcher may have seen STIP fall.  It did so only where
+ * the host's timer was early enough for the new time, or no timer is needed; and
+ * nobody but this thread sets the wire.
+ */
+static inline void umbra_timer_fell(struct umbra_vcpu *vcpu)
+{
+	if (vcpu->sw->stip_fell) {
+		vcpu->sw->stip_fell = 0;
+		vcpu->cpu->pins &= ~V_STI;
+		atomic_long_fetch_andnot(V_STI, &vcpu->pins);
+	}
+}
 
 /* --- sbi.c ------------------------------------------------------------------- */
 
