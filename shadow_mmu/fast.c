@@ -91,11 +91,12 @@ static inline bool frozen(const struct umbra_fast *f)
 /* The known PTE of a guest frame, or 0. */
 static inline u64 known_pte(const struct umbra_fast *f, u64 gfn)
 {
-	u64 n = gfn - UMBRA_KNOWN_BASE;
+	u64 n = gfn - UMBRA_KNOWN_BASE, pte;
 
 	if (n >= f->known_nr || gfn - f->hole_gfn < f->hole_nr)
 		return 0;
-	return *(volatile u64 *)hw_at(f->known + 8 * n);
+	pte = *(volatile u64 *)hw_at(f->known + 8 * n);
+	return pte & UMBRA_KNOWN_TEXT ? 0 : pte;
 }
 
 /* The same of a frame that can be read where gpte_va() says. */
@@ -531,6 +532,62 @@ static inline void mark_private(struct umbra_fast *f, const u32 *path, int n)
 		page_at(f, path[n])->private = true;
 }
 
+/* Go on @bytes behind the instruction that trapped. */
+static inline void done(struct umbra_switch *sw, unsigned int bytes)
+{
+	hw_csr_set(sepc, sw->cpu.pc + bytes);
+}
+
+/* --- a UART ------------------------------------------------------------------------ */
+
+/* Do the bytes at @site still say what they said? */
+static inline bool post_same(const struct umbra_fast *f, const struct umbra_post_site *site)
+{
+	const volatile u16 *half = hw_at(f->guest + site->text);
+
+	if (!*(volatile u64 *)hw_at(f->known + 8 * (site->text >> 12)))
+		return false;
+	return half[0] == (u16)site->raw &&
+	       (site->len == 2 || half[1] == site->raw >> 16);
+}
+
+/* The fault is an access to LSR or THR that needs no more: answer it. */
+static inline bool post_access(struct umbra_switch *sw, struct umbra_fast *f)
+{
+	const struct umbra_post_site *site =
+		&f->post[umbra_post_hash(sw->cpu.pc, sw->exit_scause == V_EXC_STORE_PAGE)];
+	struct umbra_vm_page *vm = hw_at(f->vm);
+	struct umbra_post *post = &vm->post;
+	bool ok;
+
+	if (site->cause != sw->exit_scause || site->pc != sw->cpu.pc ||
+	    site->gva != sw->exit_stval || site->changes != f->changes ||
+	    site->fences != f->log_nr || site->space != f->now ||
+	    sw->cpu.priv != UMBRA_PRIV_S ||
+	    site->view != (sw->cpu.sstatus & (V_SUM | V_MXR)) ||
+	    site->gva != sw->cpu.gpr[site->base] + site->imm || !post_same(f, site))
+		return false;
+	/* From here on nothing can fault. */
+	if (hw_swap_acquire(&post->busy, 1))
+		return false;
+	ok = post->lsr;
+	if (ok && site->cause == V_EXC_LOAD_PAGE) {
+		if (site->data)
+			sw->cpu.gpr[site->data] = post->lsr;
+	} else if (ok) {
+		ok = post->nr < post->room;
+		if (ok)
+			post->byte[post->nr++] = sw->cpu.gpr[site->data];
+	}
+	hw_clear_release(&post->busy);
+	if (!ok)
+		return false;
+	set_probing(f, 0);
+	f->posts++;
+	done(sw, site->len);
+	return true;
+}
+
 /* --- page faults ------------------------------------------------------------------- */
 
 /*
@@ -591,6 +648,8 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 	set_probing(f, 1);
 	if (f->now == UMBRA_NO_SPACE || sw->cpu.priv == UMBRA_PRIV_M)
 		return SW_LEAVE;
+	if (post_access(sw, f))
+		return SW_RESUME;
 	space = &f->spaces[f->now];
 	level = f->levels - 1;
 	if (space->mxr || !umbra_va_canonical(va, level))
@@ -985,12 +1044,6 @@ static inline void log_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 	fence->asid = sw->cpu.gpr[rs2] & V_SATP_ASID_MASK;
 	fence->all_va = !rs1;
 	fence->all_asid = !rs2;
-}
-
-/* Go on @bytes behind the instruction that trapped. */
-static inline void done(struct umbra_switch *sw, unsigned int bytes)
-{
-	hw_csr_set(sepc, sw->cpu.pc + bytes);
 }
 
 /* --- satp --------------------------------------------------------------------------------- */

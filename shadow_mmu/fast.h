@@ -26,6 +26,7 @@
 
 #include <linux/types.h>
 
+#include "../vmm_core/post.h"
 #include "walk.h"
 
 enum umbra_view {
@@ -72,6 +73,11 @@ enum umbra_view {
  * the guest may write it.
  */
 #define UMBRA_KNOWN_W		(V_PTE_W | V_PTE_D)
+/*
+ * Set where the frame has rewritten text: it is known for the guest window alone,
+ * where the bytes of instructions are compared, and for nothing else.
+ */
+#define UMBRA_KNOWN_TEXT	BIT_ULL(8)
 /* First frame of the table: where the RAM of every known machine begins. */
 #define UMBRA_KNOWN_BASE	0x80000UL
 #define UMBRA_KNOWN_GIB		16
@@ -128,6 +134,46 @@ struct umbra_quick {
 	u64 then[UMBRA_QUICK_ENTRIES];
 };
 
+#define UMBRA_POST_SITES	8	/* a power of two */
+
+/**
+ * struct umbra_post_site - an access to LSR or THR (post.c)
+ * @pc: of the instruction
+ * @gva: what it accessed
+ * @text: where the instruction is, from the start of the guest window
+ * @changes: umbra_fast.changes then; and so on
+ * @fences: umbra_fast.log_nr
+ * @view: SUM and MXR
+ * @space: umbra_fast.now
+ * @raw: the instruction
+ * @imm: its offset
+ * @cause: of the fault: load or store; 0: nothing is noted here
+ * @len: 2 or 4
+ * @base: register of the address
+ * @data: register of the value
+ */
+struct umbra_post_site {
+	u64 pc;
+	u64 gva;
+	u64 text;
+	u64 changes;
+	u64 fences;
+	u64 view;
+	u32 space;
+	u32 raw;
+	s32 imm;
+	u8 cause;
+	u8 len;
+	u8 base;
+	u8 data;
+};
+
+/* Loads and stores have places of their own: a console needs one of each. */
+static inline unsigned int umbra_post_hash(u64 pc, bool store)
+{
+	return ((pc >> 1) % (UMBRA_POST_SITES / 2)) * 2 + store;
+}
+
 /**
  * struct umbra_fast - shared between the shadow MMU and fast.c, per vCPU
  * @busy: inner half of mmu.lock
@@ -155,6 +201,7 @@ struct umbra_quick {
  *	shadow_page.orphan_next.  There when there are pages enough
  * @orphan_last: the youngest
  * @win: addresses in the guest's address space, see above
+ * @post: by umbra_post_hash()
  * @fills: and the others: how often fast.c did what, for stats.c
  */
 struct umbra_fast {
@@ -191,6 +238,8 @@ struct umbra_fast {
 	u64 reflects;
 	u64 fences;
 	u64 satps;
+	u64 posts;
+	struct umbra_post_site post[UMBRA_POST_SITES];
 	u8 hint[UMBRA_SPACE_HINTS];
 	struct umbra_logged_fence log[UMBRA_FENCE_LOG];
 	struct umbra_space spaces[UMBRA_SPACES];
@@ -201,9 +250,11 @@ struct umbra_fast {
  * struct umbra_vm_page - what the vCPUs' switchers need to know of their VM
  * @frozen: how many are taking mappings away: the switcher, which does not know
  *	which, fills nothing.  Changed under vm->inv.lock.
+ * @post: a UART
  */
 struct umbra_vm_page {
 	u64 frozen;
+	struct umbra_post post;
 };
 
 enum shadow_kind {

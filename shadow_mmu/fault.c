@@ -518,10 +518,13 @@ static int install(struct umbra_vcpu *vcpu, struct shadow_page *sp, u64 gva,
 		 * Rewritten text is never readable or writable, and a large
 		 * leaf over some gives way to small ones.
 		 */
-		if (umbra_sites_in_range(vm, gfn & ~within, gfn | within))
+		if (umbra_sites_in_range(vm, gfn & ~within, gfn | within)) {
 			perm &= within ? 0 : V_PTE_X;
-		else if (known)
+			if (known && perm)
+				umbra_known_set_text(vm, gfn, page_to_pfn(page));
+		} else if (known) {
 			note_known(vm, gfn, page, sp->role.level, writable);
+		}
 		shadow_entry_clear(vcpu, sp, idx);
 		if (perm)
 			shadow_leaf_set(vcpu, sp, idx,

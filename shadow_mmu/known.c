@@ -174,6 +174,16 @@ void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, bool writa
 	WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
 }
 
+void umbra_known_set_text(struct umbra_vm *vm, u64 gfn, unsigned long pfn)
+{
+	u64 n = gfn - UMBRA_KNOWN_BASE;
+	u64 *page = n < umbra_known_frames() ? known_page(vm, n) : NULL;
+	u64 bits = V_PTE_V | V_PTE_R | V_PTE_A | UMBRA_KNOWN_TEXT;
+
+	if (page)
+		WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
+}
+
 void *umbra_known_memory(struct umbra_vm *vm, u64 gfn)
 {
 	u64 n = gfn - UMBRA_KNOWN_BASE;
@@ -181,7 +191,7 @@ void *umbra_known_memory(struct umbra_vm *vm, u64 gfn)
 	u64 pte = page ? READ_ONCE(page[n % PER_PAGE]) : 0;
 
 	/* Whoever takes the page away freezes first, then asks for the lock. */
-	if (!pte || READ_ONCE(vm->page->frozen))
+	if (!pte || (pte & UMBRA_KNOWN_TEXT) || READ_ONCE(vm->page->frozen))
 		return NULL;
 	return pfn_to_kaddr((pte & V_PTE_PPN) >> V_PTE_PPN_SHIFT);
 }

@@ -1078,7 +1078,8 @@ static void map_switcher(struct umbra_vcpu *vcpu)
 	if (vcpu->vm) {
 		mmu->sw_tables[0][UMBRA_SW_PAGES] =
 			shadow_make_kernel(vcpu->vm->page,
-					   V_PTE_V | V_PTE_R | V_PTE_A);
+					   V_PTE_V | V_PTE_R | V_PTE_W |
+					   V_PTE_A | V_PTE_D);
 		umbra_known_map(vcpu);
 	}
 	place_switcher(vcpu);

@@ -60,6 +60,8 @@ void umbra_known_prepare(struct umbra_vm *vm, u64 gfn);
  */
 void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn,
 		     bool writable);
+/* The same for a frame with rewritten text, which has an execute-only leaf. */
+void umbra_known_set_text(struct umbra_vm *vm, u64 gfn, unsigned long pfn);
 /*
  * The guest's memory of frame @gfn in the kernel's address space, or NULL where
  * it is not known.  Under an mmu.lock, for as long as that is held.

@@ -165,6 +165,9 @@ void umbra_mmu_drop_once(struct umbra_vcpu *vcpu);
  * tells whether the guest's PTE has G.
  */
 u64 umbra_mmu_exec_gfn(struct umbra_vcpu *vcpu, u64 va, bool *global);
+/* @insn at pc accessed @gpa at @gva: the switcher may be able to do the next (post.c). */
+void umbra_mmu_note_post(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
+			 u64 gva, u64 gpa);
 /* Give the current address space hot entries that others do not match. */
 void umbra_mmu_private_salt(struct umbra_vcpu *vcpu);
 

@@ -487,6 +487,24 @@ void umbra_uart__write(struct umbra_uart *u, unsigned int reg, u8 val)
 }
 
 /**
+ * umbra_uart__plain_tx() - is there nothing to the UART now but transmitting?
+ * @u: the UART
+ *
+ * Then reading LSR changes nothing that can be seen, and a character written to THR
+ * does nothing but leave, if the owner pops it at once.  (thr_empty may change: with
+ * the interrupt off nobody sees it, and turning that on sets it anew.)
+ *
+ * Return: what LSR reads as; 0: there is more.
+ */
+u8 umbra_uart__plain_tx(const struct umbra_uart *u)
+{
+	if (divisor_access(u) || looped(u) || (u->ier & IER_THRE) ||
+	    u->tx.count || u->rx.count || u->line_err)
+		return 0;
+	return LSR_THRE | LSR_TEMT;
+}
+
+/**
  * umbra_uart__reset() - the state after power-on
  * @u: the UART
  *

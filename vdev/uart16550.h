@@ -85,6 +85,7 @@ unsigned int umbra_uart__rx_room(const struct umbra_uart *u);
 void umbra_uart__rx_push(struct umbra_uart *u, u8 ch, u8 err);
 void umbra_uart__rx_idle(struct umbra_uart *u);
 
+u8 umbra_uart__plain_tx(const struct umbra_uart *u);
 bool umbra_uart__tx_pop(struct umbra_uart *u, u8 *ch);
 bool umbra_uart__tx_full(const struct umbra_uart *u);
 

@@ -23,6 +23,12 @@
  * are woken, and poll() and a blocking read() see them.  Nothing is lost: while
  * there are fresh bytes the timer is armed, and a reader looks before it
  * sleeps.
+ *
+ * Posting.  In the middle of all this the switcher may answer for the UART
+ * (../vmm_core/post.h), so that the guest's console costs no world exit per
+ * character.  post->busy is taken with uart->lock, and what was posted goes the way
+ * of the registers first.  Posted bytes are fresh ones: there are some only while the
+ * timer is armed, and never more than there is room for.
  */
 #include <linux/kfifo.h>
 #include <linux/mm.h>
@@ -32,6 +38,7 @@
 #include <linux/wait.h>
 
 #include "../vmm_core/compat.h"
+#include "../vmm_core/post.h"
 #include "device.h"
 #include "uart16550.h"
 
@@ -50,6 +57,7 @@
  * @dev: what the bus knows
  * @lock: the registers, @irq to @break_after; see above for the buffers
  * @regs: the register file
+ * @post: shared with the switcher; NULL: another UART has it
  * @irq: level last given to the bus
  * @closed: nobody will ever read: discard what is transmitted
  * @wake_armed: @wake_timer is going to wake readers
@@ -67,6 +75,7 @@ struct uart {
 	struct umbra_vdev dev;
 	spinlock_t lock;	/* registers, inner ends of the buffers */
 	struct umbra_uart regs;
+	struct umbra_post *post;
 	bool irq;
 	bool closed;
 	bool wake_armed;
@@ -104,6 +113,50 @@ static void uart_drain(struct uart *uart)
 			break;
 		uart_emit(uart, ch);
 	}
+}
+
+/* uart->lock has just been taken: what the switcher did in between. */
+static void uart_collect(struct uart *uart)
+{
+	struct umbra_post *post = uart->post;
+	unsigned int nr;
+
+	if (!post)
+		return;
+	/* The switcher holds it for some instructions, with interrupts off. */
+	while (xchg_acquire(&post->busy, 1))
+		cpu_relax();
+	nr = min(post->nr, UMBRA_POST_BYTES);
+	for (unsigned int i = 0; i < nr; i++) {
+		umbra_uart__write(&uart->regs, UMBRA_POST_THR, post->byte[i]);
+		uart_drain(uart);
+	}
+	post->nr = 0;
+}
+
+/* uart->lock is about to be left: what the switcher may do. */
+static void uart_publish(struct uart *uart)
+{
+	struct umbra_post *post = uart->post;
+	unsigned int room = 0;
+
+	if (!post)
+		return;
+	post->lsr = umbra_uart__plain_tx(&uart->regs);
+	if (uart->closed)
+		room = UMBRA_POST_BYTES;
+	else if (uart->wake_armed && kfifo_len(&uart->out) < OUT_STOP)
+		room = min3(UMBRA_POST_BYTES, WAKE_BYTES - uart->fresh,
+			    OUT_STOP - kfifo_len(&uart->out));
+	post->room = post->lsr ? room : 0;
+	smp_store_release(&post->busy, 0);	/* pairs with uart_collect() and fast.c */
+}
+
+static void uart_lock(struct uart *uart)
+	__acquires(&uart->lock)
+{
+	spin_lock_bh(&uart->lock);
+	uart_collect(uart);
 }
 
 /*
@@ -197,6 +250,7 @@ static void uart_finish(struct uart *uart)
 	wake_writers = uart_feed(uart);
 	uart_update_irq(uart);
 	wake_readers = uart_wake_due(uart);
+	uart_publish(uart);
 	spin_unlock_bh(&uart->lock);
 
 	if (wake_readers)
@@ -211,8 +265,10 @@ static enum hrtimer_restart uart_wake(struct hrtimer *timer)
 	struct uart *uart = container_of(timer, struct uart, wake_timer);
 
 	spin_lock(&uart->lock);
+	uart_collect(uart);
 	uart->wake_armed = false;
 	WRITE_ONCE(uart->fresh, 0);
+	uart_publish(uart);
 	spin_unlock(&uart->lock);
 	wake_up_interruptible_poll(&uart->readers, READABLE);
 	return HRTIMER_NORESTART;
@@ -226,7 +282,7 @@ static int uart_access(struct umbra_vdev *dev, u32 offset, unsigned int len,
 {
 	struct uart *uart = to_uart(dev);
 
-	spin_lock_bh(&uart->lock);
+	uart_lock(uart);
 	if (write) {
 		if (!offset)
 			uart_spill(uart);
@@ -274,6 +330,10 @@ static ssize_t uart_read(struct umbra_vdev *dev, char __user *buf,
 
 	if (!count)
 		return 0;
+	if (nonblock && uart->post && READ_ONCE(uart->post->nr)) {
+		uart_lock(uart);
+		uart_finish(uart);
+	}
 	ret = uart_lock_read(uart, nonblock);
 	if (ret)
 		return ret;
@@ -282,7 +342,7 @@ static ssize_t uart_read(struct umbra_vdev *dev, char __user *buf,
 	mutex_unlock(&uart->read_lock);
 
 	/* There is room: the guest may go on. */
-	spin_lock_bh(&uart->lock);
+	uart_lock(uart);
 	uart_finish(uart);
 	return copied ? copied : ret;
 }
@@ -317,7 +377,7 @@ static ssize_t uart_write_some(struct uart *uart, const char __user *buf,
 			      &copied);
 	mutex_unlock(&uart->write_lock);
 
-	spin_lock_bh(&uart->lock);
+	uart_lock(uart);
 	uart_finish(uart);
 	return copied ? copied : ret;
 }
@@ -362,7 +422,7 @@ static int uart_ctrl(struct umbra_vdev *dev, u64 attr)
 
 	/* With write_lock the length can only fall, and that under our lock. */
 	mutex_lock(&uart->write_lock);
-	spin_lock_bh(&uart->lock);
+	uart_lock(uart);
 	if (uart->break_after == NO_BREAK)
 		uart->break_after = kfifo_len(&uart->in);
 	else
@@ -376,7 +436,7 @@ static void uart_close(struct umbra_vdev *dev)
 {
 	struct uart *uart = to_uart(dev);
 
-	spin_lock_bh(&uart->lock);
+	uart_lock(uart);
 	uart->closed = true;
 	uart_finish(uart);
 }
@@ -422,6 +482,20 @@ static struct umbra_vdev *uart_alloc(void)
 	return &uart->dev;
 }
 
+/* Before it is on the bus, so that nobody uses it yet. */
+static int uart_prepare(struct umbra_vdev *dev)
+{
+	struct uart *uart = to_uart(dev);
+
+	spin_lock_bh(&uart->lock);
+	if (!uart->post)
+		uart->post = umbra_vm_take_post(dev->vm);
+	if (uart->post)
+		uart->post->gpa = dev->config[UMBRA_DEV_CONFIG_ADDR];
+	spin_unlock_bh(&uart->lock);
+	return 0;
+}
+
 static void uart_stop(struct umbra_vdev *dev)
 {
 	hrtimer_cancel(&to_uart(dev)->wake_timer);
@@ -445,6 +519,7 @@ const struct umbra_vdev_ops umbra_uart_ops = {
 	.ctrls		= BIT(UMBRA_DEV_CTRL_BREAK),
 	.alloc		= uart_alloc,
 	.free		= uart_free,
+	.prepare	= uart_prepare,
 	.stop		= uart_stop,
 	.access		= uart_access,
 	.ctrl		= uart_ctrl,

@@ -14,6 +14,7 @@
 
 struct umbra_vm;
 struct umbra_bus;
+struct umbra_post;
 struct mm_struct;
 struct kvm_create_device;
 
@@ -129,6 +130,12 @@ void umbra_vm_set_time(struct umbra_vm *vm, u64 time);
 
 /* How long @ticks of it take: rounded up, and at most a century. */
 u64 umbra_vm_ticks_to_ns(u64 ticks);
+
+/*
+ * The VM's place for a UART that the switcher may answer for (vmm_core/post.h), all
+ * zero; NULL: another device has it.  Lives as long as the bus.
+ */
+struct umbra_post *umbra_vm_take_post(struct umbra_vm *vm);
 
 /*
  * End the guest: the vCPU whose access is being handled returns to user space

@@ -372,6 +372,8 @@ static int continue_access(struct umbra_vcpu *vcpu)
 		if (!write)
 			io->value = umbra_rmem_insert(io->value, io->done, len, val);
 		io->done += len;
+		if (insn->width == 1)
+			umbra_mmu_note_post(vcpu, insn, gva, info.gpa);
 	}
 	if (insn->op == UMBRA_OP_FLOAD)
 		umbra_fp_finish_load(vcpu, insn, io->value);

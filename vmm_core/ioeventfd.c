@@ -140,6 +140,9 @@ int umbra_ioeventfd(struct umbra_vm *vm, const struct kvm_ioeventfd *args)
 	ret = add(vm, &e);
 	if (ret)
 		eventfd_ctx_put(e.eventfd);
+	/* The switcher asks nobody: it is to forget its accesses (post.c). */
+	else if (!e.space && e.addr - vm->page->post.gpa < UMBRA_POST_SPAN)
+		umbra_vm_request_all(vm, UMBRA_REQ_MMU_RESET);
 	return ret;
 }
 
@@ -171,6 +174,19 @@ bool umbra_ioeventfd_store(struct umbra_vm *vm, u64 gpa, unsigned int len, u64 v
 	}
 	srcu_read_unlock(&vm->slots_srcu, srcu);
 	return hit;
+}
+
+bool umbra_ioeventfd_at(struct umbra_vm *vm, u64 gpa)
+{
+	struct umbra_ioeventfd *e;
+	bool found = false;
+	int srcu = srcu_read_lock(&vm->slots_srcu);
+
+	list_for_each_entry_srcu(e, &vm->ioeventfds, node,
+				 srcu_read_lock_held(&vm->slots_srcu))
+		found |= !e->space && e->addr == gpa;
+	srcu_read_unlock(&vm->slots_srcu, srcu);
+	return found;
 }
 
 /* The VM goes; nobody else is left. */

@@ -49,6 +49,7 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_FAST_REFLECT] = "fast_reflect",
 	[UMBRA_STAT_FAST_FENCE] = "fast_fence",
 	[UMBRA_STAT_FAST_SATP] = "fast_satp",
+	[UMBRA_STAT_FAST_POST] = "fast_post",
 	[UMBRA_STAT_FAST_IRQ] = "fast_irq",
 	[UMBRA_STAT_FAST_ABORT] = "fast_abort",
 #ifdef UMBRA_COUNT
@@ -87,6 +88,8 @@ static u64 stat_value(const struct umbra_vcpu *vcpu, enum umbra_stat stat)
 		return READ_ONCE(fast->fences);
 	case UMBRA_STAT_FAST_SATP:
 		return READ_ONCE(fast->satps);
+	case UMBRA_STAT_FAST_POST:
+		return READ_ONCE(fast->posts);
 	case UMBRA_STAT_FAST_IRQ:
 		return READ_ONCE(vcpu->sw->fast_irqs);
 	case UMBRA_STAT_FAST_ABORT:

@@ -195,6 +195,11 @@ void umbra_vm_system_event(struct umbra_vm *vm, u32 type, u64 data)
 	spin_unlock(&vm->event_lock);
 }
 
+struct umbra_post *umbra_vm_take_post(struct umbra_vm *vm)
+{
+	return test_and_set_bit(0, &vm->post_taken) ? NULL : &vm->page->post;
+}
+
 /* --- life ------------------------------------------------------------------------------ */
 
 void umbra_vm_get(struct umbra_vm *vm)

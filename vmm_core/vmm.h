@@ -107,6 +107,7 @@ enum umbra_stat {
 	UMBRA_STAT_FAST_REFLECT,
 	UMBRA_STAT_FAST_FENCE,
 	UMBRA_STAT_FAST_SATP,
+	UMBRA_STAT_FAST_POST,
 	UMBRA_STAT_FAST_IRQ,
 	UMBRA_STAT_FAST_ABORT,
 #ifdef UMBRA_COUNT
@@ -312,6 +313,8 @@ struct umbra_vm {
 	u32 event_type;
 	u64 event_data;
 	bool event_pending;
+
+	unsigned long post_taken;	/* bit 0: page->post belongs to a device */
 };
 
 /* --- host.c: facts about this machine, probed at load --------------------- */
@@ -435,6 +438,8 @@ bool umbra_gpa_is_window(struct umbra_vm *vm, u64 gpa, u64 len);
 
 int umbra_ioeventfd(struct umbra_vm *vm, const struct kvm_ioeventfd *args);
 bool umbra_ioeventfd_store(struct umbra_vm *vm, u64 gpa, unsigned int len, u64 val);
+/* May some store to @gpa be one's? */
+bool umbra_ioeventfd_at(struct umbra_vm *vm, u64 gpa);
 void umbra_ioeventfds_destroy(struct umbra_vm *vm);
 
 int umbra_coalesced_create(struct umbra_vm *vm);

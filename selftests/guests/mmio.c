@@ -394,3 +394,189 @@ TEST(loop, "500 byte stores and loads in one loop, values kept apart from memory
 	}
 	CHECK_EQ(bad, 0);
 }
+
+/*
+ * The UART's LSR is the register that Umbra answers without looking at much: what
+ * stands at pc and where its address leads have to be what they were.
+ */
+#define LSR_VA	(UART_VA + 5)
+
+static u64 lsr_code;
+
+/* lbu a0, 0(a0); ebreak */
+static void put_lsr_code(void)
+{
+	lsr_code = (u64)page_alloc();
+	put32(lsr_code, 0x00054503);
+	put16(lsr_code + 4, INSN_C_EBREAK);
+	fence_i();
+}
+
+/* What it leaves in a0; a5 was 0x5a. */
+static u64 run_lsr(u64 va, struct ctx *c)
+{
+	ctx_init(c, lsr_code, PRV_S);
+	c->status &= ~SR_SPIE;
+	c->x[10] = va;
+	c->x[15] = 0x5a;
+	run_ctx(c);
+	return c->x[10];
+}
+
+/*
+ * The transmitter has to be in use for the switcher to have a say.  What is sent may
+ * come in the middle of a line that the SBI prints: nothing that the reader minds.
+ */
+static void transmit(void)
+{
+	for (const char *s = "\r\r\r\r"; *s; s++)
+		EXPECT_OK(do_sb, UART_BASE, *s);
+}
+
+TEST(lsr_remapped, "LSR over and over, then its page is memory, after a fence, in another address space, without SUM")
+{
+	u8 *ram = page_alloc();
+	struct ctx c;
+
+	put_lsr_code();
+	ram[5] = 0xa5;
+	transmit();
+	FOR_EACH_MODE(m) {
+		struct pt other;
+
+		pt_init(&pt, m);
+		pt_map(&pt, UART_VA, UART_BASE, PTE_RW_S);
+		pt_init(&other, m);
+		pt_map(&other, UART_VA, (u64)ram, PTE_RW_S);
+		pt_load(&pt);
+		for (int i = 0; i < 2 * LOOPS; i++) {
+			for (int n = 0; n < 3; n++)
+				CHECK_EQ(run_lsr(LSR_VA, &c), 0x60);
+			pt_map(&pt, UART_VA, (u64)ram, PTE_RW_S);
+			if (i & 1)
+				sfence_va(UART_VA);
+			else
+				sfence();
+			CHECK_EQ(run_lsr(LSR_VA, &c), 0xa5);
+			pt_map(&pt, UART_VA, UART_BASE, PTE_RW_S);
+			sfence_va(UART_VA);
+			CHECK_EQ(run_lsr(LSR_VA, &c), 0x60);
+		}
+		/* no fence: the ASID tells them apart */
+		for (int i = 0; i < 2 * LOOPS; i++) {
+			csr_write(satp, pt_satp(&other, 1));
+			CHECK_EQ(run_lsr(LSR_VA, &c), 0xa5);
+			csr_write(satp, pt_satp(&pt, 0));
+			CHECK_EQ(run_lsr(LSR_VA, &c), 0x60);
+		}
+		/* for users, and S may as long as SUM is set */
+		pt_map(&pt, UART_VA, UART_BASE, PTE_RW_U);
+		sfence_va(UART_VA);
+		for (int i = 0; i < 2 * LOOPS; i++) {
+			csr_set(sstatus, SR_SUM);
+			EXPECT_OK(do_lbu, LSR_VA, 0);
+			CHECK_EQ(try_result, 0x60);
+			EXPECT_OK(do_lbu, LSR_VA, 0);
+			csr_clear(sstatus, SR_SUM);
+			EXPECT_FAULT(CAUSE_LOAD_PAGE, LSR_VA, do_lbu, LSR_VA, 0);
+		}
+		pt_off();
+	}
+}
+
+TEST(lsr_rewritten, "LSR over and over, then another instruction stands there")
+{
+	struct ctx c;
+
+	put_lsr_code();
+	for (int i = 0; i < 2 * LOOPS; i++) {
+		transmit();
+		put32(lsr_code, 0x00054503);
+		fence_i();
+		for (int n = 0; n < 3; n++) {
+			CHECK_EQ(run_lsr(UART_BASE + 5, &c), 0x60);
+			CHECK_EQ(ctx_changed(&c, BIT(10) | BIT(15)), -1);
+			CHECK_EQ(c.x[15], 0x5a);
+		}
+		/* lbu a5, 0(a0), which differs in its first half; lbu a0, 0(a5), which does in its second */
+		put32(lsr_code, 0x00054783);
+		fence_i();
+		CHECK_EQ(run_lsr(UART_BASE + 5, &c), UART_BASE + 5);
+		CHECK_EQ(c.x[15], 0x60);
+		put32(lsr_code, 0x00054503);
+		fence_i();
+		CHECK_EQ(run_lsr(UART_BASE + 5, &c), 0x60);
+		put32(lsr_code, 0x0007c503);
+		fence_i();
+		ctx_init(&c, lsr_code, PRV_S);
+		c.status &= ~SR_SPIE;
+		c.x[15] = UART_BASE + 5;
+		run_ctx(&c);
+		CHECK_EQ(c.x[10], 0x60);
+	}
+}
+
+TEST(lsr_registers, "LSR into every register, THR from every one")
+{
+	struct ctx c;
+
+	transmit();
+	for (int r = 1; r < 32; r++) {
+		int base = r == 10 ? 11 : 10;
+
+		ctx_init(&c, 0, PRV_S);
+		c.x[base] = UART_BASE;
+		run_insn(&c, 5U << 20 | 4 << 12 | base << 15 | r << 7 | 3, 4);	/* lbu r, 5(base) */
+		CHECK_MSG(c.x[r] == 0x60, "lbu x%d: 0x%lx", r, c.x[r]);
+		CHECK_EQ(ctx_changed(&c, BIT(r) | BIT(base)), -1);
+		ctx_init(&c, 0, PRV_S);
+		c.x[base] = UART_BASE;
+		c.x[r] = '\r';
+		run_insn(&c, enc_store(0, r, 0, base), 4);
+		CHECK_EQ(c.x[r], '\r');
+		CHECK_EQ(ctx_changed(&c, BIT(r) | BIT(base)), -1);
+	}
+	/* x0 stays */
+	ctx_init(&c, 0, PRV_S);
+	c.x[10] = UART_BASE;
+	run_insn(&c, 5U << 20 | 4 << 12 | 10 << 15 | 3, 4);
+	CHECK_EQ(ctx_changed(&c, BIT(10)), -1);
+}
+
+TEST(lsr_states, "LSR over and over shows a character that comes, an overrun once; THR is DLL while DLAB is set")
+{
+	volatile u8 *uart = (volatile u8 *)UART_BASE;
+	u8 fcr = 1;
+
+	for (int i = 0; i < 2 * LOOPS; i++) {
+		transmit();
+		for (int n = 0; n < 3; n++) {
+			EXPECT_OK(do_lbu, UART_BASE + 5, 0);
+			CHECK_EQ(try_result, 0x60);
+		}
+		/* THR where DLL is: nothing is sent */
+		uart[3] = 0x83;
+		EXPECT_OK(do_sb, UART_BASE, 0x34);
+		EXPECT_OK(do_lbu, UART_BASE, 0);
+		CHECK_EQ(try_result, 0x34);
+		EXPECT_OK(do_sb, UART_BASE, 12);
+		uart[3] = 3;
+		/* in loopback it comes back */
+		uart[2] = fcr;
+		uart[4] = 0x10;
+		EXPECT_OK(do_sb, UART_BASE, 'L');
+		EXPECT_OK(do_lbu, UART_BASE + 5, 0);
+		CHECK_EQ(try_result, 0x61);
+		EXPECT_OK(do_lbu, UART_BASE, 0);
+		CHECK_EQ(try_result, 'L');
+		for (int n = 0; n < 17; n++)
+			EXPECT_OK(do_sb, UART_BASE, 'L');
+		for (int n = 0; n < 16; n++)
+			EXPECT_OK(do_lbu, UART_BASE, 0);
+		uart[4] = 8;
+		EXPECT_OK(do_lbu, UART_BASE + 5, 0);
+		CHECK_EQ(try_result, 0x62);
+		EXPECT_OK(do_lbu, UART_BASE + 5, 0);
+		CHECK_EQ(try_result, 0x60);
+	}
+}

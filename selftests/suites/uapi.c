@@ -1059,6 +1059,133 @@ TEST(device_use)
 	EXPECT(!strcmp(buf, "hi"), "UART: expected 'hi', seen '%s'", buf);
 }
 
+/*
+ * A console driver's loop: s2 bytes, each the low 7 bits of its number, to the UART
+ * at 0x10001000 when LSR permits; what is asked of LSR and sent to THR stands at one
+ * pc each, so that the switcher gets to answer.  Then PORT, an echo of one byte, and
+ * no exit any more.
+ */
+GUEST(uart_console,
+      "	.option	norvc\n"
+      GUEST_PORT
+      "	li	s10, 0x10001000\n"
+      "	li	s2, 200000\n"
+      "	li	s1, 0\n"
+      "1:	lbu	a0, 5(s10)\n"
+      "	andi	a0, a0, 0x20\n"
+      "	beqz	a0, 1b\n"
+      "	andi	a1, s1, 0x7f\n"
+      "	sb	a1, 0(s10)\n"
+      "	addi	s1, s1, 1\n"
+      "	bltu	s1, s2, 1b\n"
+      TELL("s1")
+      /* Fresh bytes, then an exit. */
+      "	li	a1, 'x'\n"
+      "	sb	a1, 0(s10)\n"
+      "	li	a1, 'y'\n"
+      "	jal	4f\n"
+      "	li	a1, 'z'\n"
+      "	jal	4f\n"
+      TELL("s1")
+      "2:	lbu	a0, 5(s10)\n"
+      "	andi	a0, a0, 1\n"
+      "	beqz	a0, 2b\n"
+      "	lbu	a1, 0(s10)\n"
+      "	jal	4f\n"
+      "	addi	a1, a1, 1\n"
+      "	jal	4f\n"
+      "	addi	a1, a1, 1\n"
+      "	jal	4f\n"
+      "3:	j	3b\n"
+      "4:	sb	a1, 0(s10)\n"
+      "	ret\n");
+
+static void *console_reader(void *arg)
+{
+	u64 *good = arg;
+	u8 buf[1000];
+	int fd = *good;
+
+	*good = 0;
+	/* Let it fill up: LSR has to hold the guest back. */
+	usleep(50000);
+	while (*good < 200000) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		for (ssize_t i = 0; i < n; i++)
+			if (buf[i] != ((*good)++ & 0x7f))
+				return NULL;
+		if (n <= 0)
+			break;
+	}
+	return NULL;
+}
+
+static void *echo_reader(void *arg)
+{
+	char *buf = arg;
+	int fd = *(int *)arg;
+
+	memset(buf, 0, 8);
+	/* It polls LSR by now, and nothing but a change of that ends it. */
+	usleep(20000);
+	EXPECT_EQ(1, write(fd, "K", 1), "write to the UART");
+	for (int n = 0; n < 3;) {
+		ssize_t ret = read(fd, buf + n, 3 - n);
+
+		if (ret <= 0)
+			break;
+		n += ret;
+	}
+	vcpu.run->immediate_exit = 1;
+	pthread_kill((pthread_t)*(u64 *)(buf + 8), SIGUSR1);
+	return NULL;
+}
+
+/* The switcher answers for the UART: bytes, their order, LSR, wake-ups stay as they are. */
+TEST_TIMEOUT(uart_posting, 120)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+	struct kvm_stats_header h;
+	u64 good, echo[2] = {};
+	pthread_t thread;
+	int uart, ret, fd;
+	char buf[8] = "";
+
+	start();
+	uart = new_device(UMBRA_DEV_TYPE_UART);
+	ASSERT_ERRNO(0, config(uart, UMBRA_DEV_CONFIG_ADDR, 0x10001000));
+	ASSERT_ERRNO(0, init(uart));
+	vm_load(&vm, RAM_BASE, uart_console);
+	good = uart;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, console_reader, &good), "pthread_create");
+	EXPECT_EQ(200000, run_told(&vcpu), "the guest's count");
+	pthread_join(thread, NULL);
+	EXPECT_EQ(200000, good, "bytes in order");
+	/* The other half of it is back-pressure. */
+	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
+	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	EXPECT(stat_value(fd, &h, "fast_post") > 100000, "fast_post: expected most of 400000, seen %llu",
+	       (unsigned long long)stat_value(fd, &h, "fast_post"));
+
+	/* One that does not block sees what has just come. */
+	EXPECT_EQ(200000, run_told(&vcpu), "the guest's count");
+	fcntl(uart, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(3, read(uart, buf, sizeof(buf)), "read of the UART");
+	EXPECT(!strcmp(buf, "xyz"), "UART: expected 'xyz', seen '%s'", buf);
+	fcntl(uart, F_SETFL, 0);
+
+	/* And one that blocks does, of a guest that does nothing any more. */
+	sigaction(SIGUSR1, &action, NULL);
+	echo[0] = uart;
+	echo[1] = (u64)pthread_self();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, echo_reader, echo), "pthread_create");
+	ret = vcpu_run(&vcpu);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-EINTR, ret, "KVM_RUN");
+	EXPECT(!strcmp((char *)echo, "KLM"), "UART: expected 'KLM', seen '%s'", (char *)echo);
+}
+
 GUEST(aclint,
       "	.option	norvc\n"
       GUEST_PORT
