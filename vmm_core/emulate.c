@@ -192,6 +192,7 @@ void umbra_vcpu_halt(struct umbra_vcpu *vcpu)
 	if (wfi_ready(vcpu))
 		return;
 	umbra_count(vcpu, UMBRA_STAT_HALT);
+	umbra_timer_halt(vcpu);
 	umbra_vcpu_put(vcpu);
 	/* A signal ends the wait; the run loop then returns to user space. */
 	rcuwait_wait_event(&vcpu->wait, wfi_ready(vcpu), TASK_INTERRUPTIBLE);

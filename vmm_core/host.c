@@ -163,6 +163,7 @@ int umbra_host_probe(void)
 		umbra_host.senvcfg_mask |= V_ENVCFG_CBIE | V_ENVCFG_CBCFE;
 	if (riscv_isa_extension_available(NULL, ZICBOZ))
 		umbra_host.senvcfg_mask |= V_ENVCFG_CBZE;
+	umbra_host.sstc = riscv_isa_extension_available(NULL, SSTC);
 	umbra_host.timebase = riscv_timebase;
 	umbra_host.mvendorid = sbi_base(SBI_EXT_BASE_GET_MVENDORID);
 	umbra_host.marchid = sbi_base(SBI_EXT_BASE_GET_MARCHID);

@@ -21,6 +21,9 @@
 /* What a trap costs that makes the firmware print a line. */
 #define FW_NOISY_PRICE	200
 
+/* scause of a timer interrupt. */
+#define UMBRA_TIMER_IRQ	(V_CAUSE_IRQ | 5)
+
 /* Sites that become hot at once. */
 #define LEARN_MAX	64
 
@@ -296,6 +299,9 @@ static int handle_exit(struct umbra_vcpu *vcpu)
 	}
 	if (sw->exit_scause & V_CAUSE_IRQ) {
 		umbra_count(vcpu, UMBRA_STAT_EXIT_IRQ);
+		/* The host's timer, or the guest's. */
+		if (sw->timer_hw && sw->exit_scause == UMBRA_TIMER_IRQ)
+			umbra_timer_update(vcpu);
 		umbra_pmu_tick(vcpu);
 		return handle_host_irq(vcpu);
 	}
@@ -443,10 +449,7 @@ static void prepare_csrs(struct umbra_vcpu *vcpu)
 	/* SPP = U, interrupts on in U-mode; SUM and MXR never reach here. */
 	sw->hw_sstatus = V_UXL_64 | V_SPIE | (cpu->sstatus & (V_FS | V_VS));
 	cpu->sstatus &= ~V_FPV;
-	/* As the guest counts. */
-	sw->timer_armed = vcpu->timer_armed == ~0ULL ? ~0ULL :
-			  vcpu->timer_armed + vcpu->vm->time_delta;
-	sw->time_offset = vcpu->vm->time_delta;
+	umbra_timer_enter(vcpu);
 	sw->hw_scounteren = guest_scounteren(vcpu);
 	prepare_envcfg(vcpu);
 }
@@ -469,6 +472,8 @@ static void enter_guest(struct umbra_vcpu *vcpu)
 	guest_state_enter_irqoff();
 	umbra_switch_enter(vcpu->sw);
 	guest_state_exit_irqoff();
+	if (vcpu->sw->exit_scause == UMBRA_TIMER_IRQ)
+		umbra_timer_settle(vcpu);
 	umbra_step_leave(vcpu);
 
 	vcpu->cpu->sstatus = (vcpu->cpu->sstatus & ~V_FPV) |

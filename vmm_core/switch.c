@@ -69,6 +69,9 @@ CHECK(timer_armed, SW_TIMER_ARMED);
 CHECK(vec_s, SW_VEC_S);
 CHECK(stip_fell, SW_STIP_FELL);
 CHECK(fast_irqs, SW_FAST_IRQS);
+CHECK(timer_hw, SW_TIMER_HW);
+CHECK(deadline, SW_DEADLINE);
+CHECK(host_stimecmp, SW_HOST_STIMECMP);
 static_assert(sizeof(struct umbra_switch) <= SW_SIZE);
 /* The last member; the counters are in the padding behind it. */
 static_assert(offsetofend(struct umbra_switch, machine) <= SW_SIZE - 8 * SW_COUNTS);

@@ -120,6 +120,9 @@ struct umbra_switch {
 	u64 vec_salted;	/* it is not; and for vM */
 	u64 stip_fell;	/* V_STI: the guest moved stimecmp on, and STIP with it */
 	u64 fast_irqs;	/* interrupts taken in the switcher */
+	u64 timer_hw;	/* the hart's stimecmp stands for the guest's, too */
+	u64 deadline;	/* and so it does from entry on, unless the host's is earlier */
+	u64 host_stimecmp;
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 

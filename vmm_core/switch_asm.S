@@ -23,6 +23,7 @@
 #include "switch_offsets.h"
 
 #define SENVCFG		0x10a
+#define STIMECMP	0x14d
 
 #define SPP		0x100
 #define SPIE		0x20
@@ -113,6 +114,14 @@ umbra_switch_enter:
 	sd	t0, SW_HOST_SENVCFG(t6)
 	ld	t0, SW_HW_SENVCFG(t6)
 	csrw	SENVCFG, t0
+1:
+	ld	t0, SW_TIMER_HW(t6)
+	beqz	t0, 1f
+	csrr	t0, STIMECMP
+	sd	t0, SW_HOST_STIMECMP(t6)
+	ld	t1, SW_DEADLINE(t6)
+	bgeu	t1, t0, 1f
+	csrw	STIMECMP, t1
 1:
 	lla	t0, umbra_switch_return
 	sd	t0, SW_HOST_RETURN(t6)
@@ -387,7 +396,11 @@ sw_leave:
 	ld	s6, SW_HAS_SENVCFG(t6)
 	ld	sp, SW_HOST_SP(t6)
 	ld	t0, SW_HOST_RETURN(t6)
-	ld	t1, SW_HOST_SATP(t6)
+	ld	t1, SW_TIMER_HW(t6)
+	beqz	t1, 1f
+	ld	t1, SW_HOST_STIMECMP(t6)
+	csrw	STIMECMP, t1
+1:	ld	t1, SW_HOST_SATP(t6)
 	count	SW_COUNT_SATP, t2
 	count	SW_COUNT_FENCES, t2, 2		/* with that of return */
 	csrw	stvec, t0
@@ -763,8 +776,9 @@ sw_sie_commit:
 	end_op
 
 /*
- * csrrw t3, stimecmp, t3: later than what the host's timer stands for.  It
- * will go off early, and the run loop looks again.  STIP falls at once if t3
+ * csrrw t3, stimecmp, t3.  If the hart's own stimecmp is not ours to use: later than
+ * what the host's timer stands for.  It will go off early, and the run loop looks
+ * again (timer_armed is 0 otherwise).  STIP falls at once if t3
  * lies in the future; the run loop learns it at the next world exit.
  */
 	begin_op umbra_sw_stimecmp
@@ -773,7 +787,13 @@ sw_sie_commit:
 	ld	t2, SW_SIP(t6)
 	andi	t2, t2, STI
 	bnez	t2, 2f
-1:	ld	t4, SW_STIMECMP(t6)
+1:	ld	t2, SW_TIMER_HW(t6)
+	beqz	t2, 4f
+	ld	t2, SW_HOST_STIMECMP(t6)
+	bltu	t2, t3, 3f
+	mv	t2, t3
+3:	csrw	STIMECMP, t2
+4:	ld	t4, SW_STIMECMP(t6)
 	sd	t3, SW_STIMECMP(t6)
 	mv	t3, t4
 	end_op

@@ -66,6 +66,9 @@
 #define SW_VEC_S		(680 - SW_SIZE)
 #define SW_STIP_FELL		(704 - SW_SIZE)
 #define SW_FAST_IRQS		(712 - SW_SIZE)
+#define SW_TIMER_HW		(720 - SW_SIZE)
+#define SW_DEADLINE		(728 - SW_SIZE)
+#define SW_HOST_STIMECMP	(736 - SW_SIZE)
 
 /* struct umbra_machine: a place of its own, so that what is above can grow */
 #define SW_MACHINE_ALIGN	1024

@@ -4,7 +4,14 @@
  *
  * Guest time is the host's, plus a delta that user space may set.  STIP is
  * level: time >= stimecmp.  The hrtimer only makes sure that someone looks.
+ *
+ * Where the host has Sstc it is armed only while the vCPU sleeps.  While the guest
+ * executes the hart's stimecmp is the earlier one of the host's and the guest's: the
+ * switcher writes it, and puts the host's back at each world exit.  The host never
+ * sees the interrupt, which its stimecmp does not stand for; the run loop looks at
+ * the time.  With a delta it is all done by the hrtimer: sums would wrap around.
  */
+#include <asm/csr.h>
 #include <asm/timex.h>
 
 #include "compat.h"
@@ -75,19 +82,30 @@ static bool armed_for(struct umbra_vcpu *vcpu, u64 count, ktime_t at)
 	return vcpu->timer_armed == count && late < NSEC_PER_MSEC;
 }
 
+/* In guest time; ~0: never. */
+static u64 deadline(const struct umbra_vcpu *vcpu)
+{
+	/* Else STIP is software's: stimecmp drives nothing. */
+	if (!vcpu->m || (vcpu->m->menvcfg & V_ENVCFG_STCE))
+		return vcpu->cpu->stimecmp;
+	return ~0ULL;
+}
+
+static bool by_hart(const struct umbra_vcpu *vcpu)
+{
+	return umbra_host.sstc && !READ_ONCE(vcpu->vm->time_delta);
+}
+
 /* Brings STIP and the hrtimer in line with stimecmp and the time. */
-void umbra_timer_update(struct umbra_vcpu *vcpu)
+static void update(struct umbra_vcpu *vcpu, bool sleeps)
 {
 	u64 delta = READ_ONCE(vcpu->vm->time_delta);
 	u64 now = get_cycles64() + delta;
-	u64 cmp = vcpu->cpu->stimecmp;
+	u64 cmp = deadline(vcpu);
 	ktime_t at = 0;
 
-	/* STIP is software's: stimecmp drives nothing. */
-	if (vcpu->m && !(vcpu->m->menvcfg & V_ENVCFG_STCE))
-		cmp = ~0ULL;
 	umbra_vcpu_set_pin(vcpu, V_STI, now >= cmp);
-	if (now >= cmp)
+	if (now >= cmp || (by_hart(vcpu) && !sleeps))
 		return;
 	if (cmp - now <= far_ticks()) {
 		at = ktime_add_ns(ktime_get(), umbra_vm_ticks_to_ns(cmp - now));
@@ -101,4 +119,51 @@ void umbra_timer_update(struct umbra_vcpu *vcpu)
 		return;
 	vcpu->timer_armed = cmp - delta;
 	hrtimer_start(&vcpu->timer, at, HRTIMER_MODE_ABS_HARD);
+}
+
+void umbra_timer_update(struct umbra_vcpu *vcpu)
+{
+	update(vcpu, false);
+}
+
+void umbra_timer_halt(struct umbra_vcpu *vcpu)
+{
+	if (by_hart(vcpu))
+		update(vcpu, true);
+}
+
+void umbra_timer_enter(struct umbra_vcpu *vcpu)
+{
+	struct umbra_switch *sw = vcpu->sw;
+	u64 delta = vcpu->vm->time_delta;
+
+	sw->time_offset = delta;
+	sw->timer_hw = by_hart(vcpu);
+	if (sw->timer_hw) {
+		sw->timer_armed = 0;
+		/* Pending already: it would interrupt for ever. */
+		sw->deadline = vcpu->cpu->pins & V_STI ? ~0ULL : deadline(vcpu);
+	} else {
+		/* As the guest counts. */
+		sw->timer_armed = vcpu->timer_armed == ~0ULL ? ~0ULL :
+				  vcpu->timer_armed + delta;
+	}
+}
+
+/*
+ * The guest's time has come, not the host's, whose stimecmp is back by now.  The
+ * hart may take a while to notice (Sstc): wait for that, or the host would get an
+ * interrupt that it did not ask for.  It would bear it.
+ */
+static void settle(u64 host)
+{
+	for (int tries = 0; tries < 100; tries++)
+		if (!(csr_read(CSR_SIP) & IE_TIE) || get_cycles64() >= host)
+			break;
+}
+
+void umbra_timer_settle(struct umbra_vcpu *vcpu)
+{
+	if (vcpu->sw->timer_hw)
+		settle(vcpu->sw->host_stimecmp);
 }

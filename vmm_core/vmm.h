@@ -336,6 +336,7 @@ struct umbra_host {
 	unsigned int zicbom_block;
 	unsigned int zicboz_block;
 	u64 vlenb;
+	bool sstc;
 	u64 timebase;
 	u64 mvendorid;
 	u64 marchid;
@@ -467,6 +468,12 @@ u64 umbra_guest_time(struct umbra_vcpu *vcpu);
 /* stimecmp changed: update STIP and the hrtimer. */
 void umbra_vm_time_jumped(struct umbra_vm *vm);
 void umbra_timer_update(struct umbra_vcpu *vcpu);
+/* The same for a vCPU that is about to sleep. */
+void umbra_timer_halt(struct umbra_vcpu *vcpu);
+/* Before each entry: what the switcher needs to know. */
+void umbra_timer_enter(struct umbra_vcpu *vcpu);
+/* A timer interrupt ended the guest; interrupts are still off. */
+void umbra_timer_settle(struct umbra_vcpu *vcpu);
 
 /*
  * After a world exit: the switcher may have seen STIP fall.  It did so only where
