@@ -180,7 +180,7 @@ static int emulate_fence(struct umbra_vcpu *vcpu, const struct umbra_insn *insn)
 }
 
 /* Something is pending, enabled in sie or not seen yet (section 3.3.3). */
-static bool wfi_ready(struct umbra_vcpu *vcpu)
+bool umbra_wfi_ready(struct umbra_vcpu *vcpu)
 {
 	u64 sip = vcpu->cpu->sip | atomic_long_read(&vcpu->pins);
 
@@ -189,13 +189,15 @@ static bool wfi_ready(struct umbra_vcpu *vcpu)
 
 void umbra_vcpu_halt(struct umbra_vcpu *vcpu)
 {
-	if (wfi_ready(vcpu))
+	if (umbra_wfi_ready(vcpu))
 		return;
 	umbra_count(vcpu, UMBRA_STAT_HALT);
+	if (umbra_timer_wait(vcpu))
+		return;
 	umbra_timer_halt(vcpu);
 	umbra_vcpu_put(vcpu);
 	/* A signal ends the wait; the run loop then returns to user space. */
-	rcuwait_wait_event(&vcpu->wait, wfi_ready(vcpu), TASK_INTERRUPTIBLE);
+	rcuwait_wait_event(&vcpu->wait, umbra_wfi_ready(vcpu), TASK_INTERRUPTIBLE);
 	umbra_vcpu_load(vcpu);
 }
 

@@ -43,6 +43,7 @@ static const char *const stat_names[UMBRA_STAT_NR] = {
 	[UMBRA_STAT_MMU_RESET] = "mmu_reset",
 	[UMBRA_STAT_MOVES] = "switcher_moves",
 	[UMBRA_STAT_HALT] = "halt",
+	[UMBRA_STAT_HALT_WAIT] = "halt_wait",
 	[UMBRA_STAT_FAST_FILL] = "fast_fill",
 	[UMBRA_STAT_FAST_LINK] = "fast_link",
 	[UMBRA_STAT_FAST_SPURIOUS] = "fast_spurious",

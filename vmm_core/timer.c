@@ -11,11 +11,21 @@
  * sees the interrupt, which its stimecmp does not stand for; the run loop looks at
  * the time.  With a delta it is all done by the hrtimer: sums would wrap around.
  */
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <asm/csr.h>
+#include <asm/processor.h>
 #include <asm/timex.h>
 
 #include "compat.h"
 #include "vmm.h"
+
+#define HALT_WAIT_MAX	10000
+
+static uint halt_wait_us = 2000;
+module_param(halt_wait_us, uint, 0644);
+MODULE_PARM_DESC(halt_wait_us, "a guest whose timer is due within this time waits for it without the scheduler");
 
 u64 umbra_vm_time(struct umbra_vm *vm)
 {
@@ -166,4 +176,67 @@ void umbra_timer_settle(struct umbra_vcpu *vcpu)
 {
 	if (vcpu->sw->timer_hw)
 		settle(vcpu->sw->host_stimecmp);
+}
+
+/* --- wfi ------------------------------------------------------------------------- */
+
+/* Until an interrupt is pending, the host's or the guest's timer; they are off. */
+static void doze(struct umbra_vcpu *vcpu)
+{
+	u64 cmp = deadline(vcpu), host;
+
+	if (!by_hart(vcpu)) {
+		wait_for_interrupt();
+		return;
+	}
+	host = csr_read(CSR_STIMECMP);
+	csr_write(CSR_STIMECMP, min(cmp, host));
+	wait_for_interrupt();
+	csr_write(CSR_STIMECMP, host);
+	settle(host);
+}
+
+/* Is the timer about to end the guest's wfi? */
+static bool due_soon(struct umbra_vcpu *vcpu)
+{
+	u64 us = min(READ_ONCE(halt_wait_us), HALT_WAIT_MAX);
+	u64 now = umbra_guest_time(vcpu), cmp = deadline(vcpu);
+
+	return umbra_irq_enabled(vcpu, V_STI) &&
+	       (cmp <= now || cmp - now <= us * umbra_host.timebase / USEC_PER_SEC);
+}
+
+/*
+ * To put the thread to sleep, let the hart idle, and wake the thread costs more than
+ * what most guests do when their timer comes.  If nobody else wants this CPU the hart
+ * itself waits, here: a wfi for a wfi.  Anything that is to be done ends it, by an
+ * interrupt: as in the guest, mode says that kicks have to send one.
+ */
+bool umbra_timer_wait(struct umbra_vcpu *vcpu)
+{
+	if (!due_soon(vcpu))
+		return false;
+	update(vcpu, !by_hart(vcpu));
+	if (umbra_wfi_ready(vcpu))
+		return true;
+	umbra_count(vcpu, UMBRA_STAT_HALT_WAIT);
+	while (!umbra_wfi_ready(vcpu)) {
+		bool work;
+
+		if (!single_task_running())
+			return false;
+		local_irq_disable();
+		WRITE_ONCE(vcpu->mode, UMBRA_IN_GUEST);
+		smp_mb();	/* pairs with umbra_vcpu_kick(): mode, then what is ready */
+		work = xfer_to_guest_mode_work_pending();
+		if (!work && !umbra_wfi_ready(vcpu))
+			doze(vcpu);
+		WRITE_ONCE(vcpu->mode, UMBRA_OUTSIDE);
+		local_irq_enable();
+		if (work)
+			return false;
+		if (by_hart(vcpu))
+			update(vcpu, false);
+	}
+	return true;
 }

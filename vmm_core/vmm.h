@@ -100,6 +100,7 @@ enum umbra_stat {
 	UMBRA_STAT_MMU_RESET,
 	UMBRA_STAT_MOVES,
 	UMBRA_STAT_HALT,
+	UMBRA_STAT_HALT_WAIT,
 	/* From here on: counted in the switcher (struct umbra_fast). */
 	UMBRA_STAT_FAST_FILL,
 	UMBRA_STAT_FAST_LINK,
@@ -419,6 +420,7 @@ int umbra_csr_get(struct umbra_vcpu *vcpu, u16 csr, u64 *val);
 int umbra_csr_set(struct umbra_vcpu *vcpu, u16 csr, u64 val);
 /* wfi: sleep until something is pending, a request comes, or a signal. */
 void umbra_vcpu_halt(struct umbra_vcpu *vcpu);
+bool umbra_wfi_ready(struct umbra_vcpu *vcpu);
 void umbra_inject_illegal(struct umbra_vcpu *vcpu, u32 raw);
 
 /* --- access.c: loads and stores -------------------------------------------- */
@@ -470,6 +472,8 @@ void umbra_vm_time_jumped(struct umbra_vm *vm);
 void umbra_timer_update(struct umbra_vcpu *vcpu);
 /* The same for a vCPU that is about to sleep. */
 void umbra_timer_halt(struct umbra_vcpu *vcpu);
+/* wfi, while the timer is due soon: true if it is over. */
+bool umbra_timer_wait(struct umbra_vcpu *vcpu);
 /* Before each entry: what the switcher needs to know. */
 void umbra_timer_enter(struct umbra_vcpu *vcpu);
 /* A timer interrupt ended the guest; interrupts are still off. */

@@ -894,6 +894,102 @@ TEST(window_arguments)
 	EXPECT_ERRNO(0, set_windows(w, 2, 0));
 }
 
+/* --- the timer --------------------------------------------------------------- */
+
+/*
+ * a0 times: a timer a1 ticks ahead, wfi until it comes, masked in sstatus.  Tells
+ * how often it came early.  Before, and in between, a timer that never comes.
+ */
+GUEST(sleeper,
+      "	.option	norvc\n"
+      GUEST_PORT
+      "	li	t0, 0x20\n"
+      "	csrw	sie, t0\n"
+      "	li	s2, 0\n"
+      "	mv	s3, a0\n"
+      "1:	li	t1, -1\n"
+      "	csrw	0x14d, t1\n"
+      "	rdtime	t0\n"
+      "	add	t0, t0, a1\n"
+      "	csrw	0x14d, t0\n"
+      "2:	wfi\n"
+      "	csrr	t1, sip\n"
+      "	andi	t1, t1, 0x20\n"
+      "	beqz	t1, 2b\n"
+      "	rdtime	t1\n"
+      "	sltu	t1, t1, t0\n"
+      "	add	s2, s2, t1\n"
+      "	addi	s3, s3, -1\n"
+      "	bnez	s3, 1b\n"
+      "	li	t1, -1\n"
+      "	csrw	0x14d, t1\n"
+      "	csrr	t1, sip\n"
+      "	andi	t1, t1, 0x20\n"
+      "	slli	t1, t1, 20\n"
+      "	or	s2, s2, t1\n"
+      TELL("s2")
+      STOP);
+
+static void set_halt_wait(const char *us)
+{
+	int fd = open("/sys/module/umbra/parameters/halt_wait_us", O_WRONLY);
+
+	ASSERT(fd >= 0, "halt_wait_us: expected to open it, seen %m");
+	EXPECT_EQ((ssize_t)strlen(us), write(fd, us, strlen(us)), "write to halt_wait_us");
+	close(fd);
+}
+
+/* How often the guest's thread waited without the scheduler for @n timers. */
+static u64 sleep_with(u64 n, u64 ticks, u64 time)
+{
+	struct kvm_stats_header h;
+	u64 before, after;
+	int fd;
+
+	start();
+	vm_load(&vm, RAM_BASE, sleeper);
+	set_reg(&vcpu, REG_CORE(regs.a0), n);
+	set_reg(&vcpu, REG_CORE(regs.a1), ticks);
+	if (time)
+		set_reg(&vcpu, REG_TIMER(time), time);
+	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
+	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	before = stat_value(fd, &h, "halt_wait");
+	EXPECT_EQ(0, run_told(&vcpu), "timers that were early, or not over");
+	after = stat_value(fd, &h, "halt_wait");
+	close(fd);
+	vcpu_close(&vcpu);
+	return after - before;
+}
+
+/* Sleeps in wfi are as long as they have to be, however the vCPU waits. */
+TEST_TIMEOUT(timer_sleeps, 120)
+{
+	u64 ms, waits;
+
+	start();
+	ms = get_reg(&vcpu, REG_TIMER(frequency)) / 1000;
+	/* On a slow host some timers have come before the guest gets to its wfi. */
+	set_halt_wait("10000");
+	waits = sleep_with(50, 8 * ms, 0);
+	EXPECT(waits, "timers of 8 ms: expected waits, seen none");
+	set_halt_wait("2000");
+	/* But at the end of a sleep that something else has interrupted. */
+	waits = sleep_with(4, 1000 * ms, 0);
+	EXPECT(waits < 4, "timers of a second: seen %llu waits", (unsigned long long)waits);
+	set_halt_wait("0");
+	EXPECT_EQ(0, sleep_with(50, ms, 0), "waits when there are to be none");
+	/* As much as there may be: ten milliseconds. */
+	set_halt_wait("4000000000");
+	waits = sleep_with(4, 1000 * ms, 0);
+	EXPECT(waits < 4, "timers of a second: seen %llu waits", (unsigned long long)waits);
+	set_halt_wait("2000");
+	/* Guest times that are not the host's: a little, more than the host's, about to wrap. */
+	sleep_with(50, ms, 1000);
+	sleep_with(50, ms, 1ull << 60);
+	sleep_with(50, ms, ~0ull - 1000 * ms * 60);
+}
+
 /* --- devices -------------------------------------------------------------- */
 
 static int new_device(u32 type)
