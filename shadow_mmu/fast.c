@@ -1108,6 +1108,9 @@ static __switcher void sw_adopt_global(struct umbra_fast *f, u32 from, u32 to, u
 			return;
 		from = sp->next[511];
 		sp = page_at(f, from);
+		/* The guest's root may be that of another ASID, too, and be filled. */
+		if (page_at(f, page_at(f, to)->next[511])->private)
+			page_at(f, to)->private = true;
 		to = page_at(f, to)->next[511];
 	}
 	if (!fast_trylock(f))

@@ -396,7 +396,8 @@ struct shadow_page *shadow_path_upper(struct umbra_vcpu *vcpu,
 {
 	/* As for a walk that has only read satp. */
 	struct umbra_walk w = { .top = umbra_walk_top(satp), .level = 0 };
-	struct shadow_page *sp = root;
+	struct shadow_page *path[UMBRA_MAX_LEVELS], *sp = root;
+	int n = 0;
 
 	w.table[w.top] = satp & V_SATP_PPN;
 	while (sp->role.level > w.top) {
@@ -409,8 +410,11 @@ struct shadow_page *shadow_path_upper(struct umbra_vcpu *vcpu,
 		    link_child(vcpu, sp, umbra_va_index(~0ULL, sp->role.level),
 			       child, 0))
 			return NULL;
+		path[n++] = sp;
 		sp = child;
 	}
+	/* The guest's root may be that of another ASID, too, and be filled. */
+	mark_path(&vcpu->mmu, path, n, sp->private);
 	return sp;
 }
 

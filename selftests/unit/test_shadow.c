@@ -1630,6 +1630,39 @@ UNIT_TEST(fault_by_an_invalid_global_entry)
 	fixed_script(&s, steps, ARRAY_SIZE(steps));
 }
 
+/* A fence of one ASID, where another ASID has the same root, filled before. */
+UNIT_TEST(private_root_of_another_asid)
+{
+	static const struct setup s = {
+		.levels = 5, .huge = 0, .nr_vcpus = 1, .nr_vas = 5,
+		.nr_frames = 23, .nr_satps = 8, .svade = 0,
+		.va = {
+			0xffffffc0005ff000, 0xffffffc0005fd000, 0xffffffc0005ff000,
+			0xffffffc0005fb000, 0xffffffc0005fc000,
+		},
+		.frame = {
+			0x1001, 0x801ff, 0x80346, 0xc0000, 0x80007, 0x80004, 0x80006, 0x80001,
+			0x80346, 0x80001, 0xc03ff, 0x80003, 0x80201, 0xa5000, 0x80346, 0x80345,
+			0x80345, 0x80006, 0x140000, 0x80005, 0x80004, 0xc0001, 0x80346,
+		},
+		.satp = {
+			0x8000000000001001, 0x8000100000001001, 0x8000200000080346,
+			0x80000000000c0000, 0x8000200000080004, 0x8000000000080346,
+			0x8ffff00000080346, 0x8000100000080346,
+		},
+	};
+	static const struct step steps[] = {
+		{ OP_SWITCH, 0, 18, 255, 0, 0, 0xf253b105, 0x99f72d93a5acdf5b },
+		{ OP_MAP, 0, 4, 2, 1, 0, 0xf6f7b0be, 0x200000c9 },
+		{ OP_ACCESS, 0, 3, 3, 3, 0, 0xf44b2a87, 0x20001001 },
+		{ OP_SATP, 0, 15, 0, 0, 0, 0xce87a811, 0xcd2fa56f67a34fa4 },
+		{ OP_MAP, 0, 5, 0, 1, 0, 0xb61132eb, 0x20001847 },
+		{ OP_FENCE, 0, 255, 1, 0, 0, 0xc8035c31, 0x7e5a9919b1559777 },
+	};
+
+	fixed_script(&s, steps, ARRAY_SIZE(steps));
+}
+
 UNIT_TEST(random_scripts)
 {
 	static struct step steps[MAX_STEPS];
