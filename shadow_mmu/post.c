@@ -44,7 +44,7 @@ void umbra_mmu_note_post(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	    umbra_gpa_is_memory(vcpu->vm, gpa) || umbra_ioeventfd_at(vcpu->vm, gpa))
 		return;
 	n = umbra_mmu_exec_gfn(vcpu, pc, &global) - UMBRA_KNOWN_BASE;
-	if (n >= fast->known_nr)
+	if (n >= fast->readable_nr)
 		return;
 	fast->post[umbra_post_hash(pc, insn->op == UMBRA_OP_STORE)] = (struct umbra_post_site) {
 		.pc = pc,
