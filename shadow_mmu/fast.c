@@ -71,6 +71,7 @@ static inline void fence_va(struct umbra_switch *sw, u64 va)
 static inline void fence_all_va(struct umbra_switch *sw)
 {
 	hw_fence_all();
+	fast_of(sw)->unfenced = 0;
 	umbra_switch_count(sw, SW_COUNT_FENCES);
 }
 
@@ -334,8 +335,10 @@ static __switcher bool sw_clear_entry(struct umbra_fast *f, u32 id, unsigned int
 		    ((*entry & V_PTE_X) && !known_pte(f, gfn)))
 			return false;
 		rmap_del(f, id, idx, gfn);
-	} else if (!--page_at(f, sp->next[idx])->linked) {
-		orphan_add(f, sp->next[idx]);
+	} else {
+		f->unfenced = 1;
+		if (!--page_at(f, sp->next[idx])->linked)
+			orphan_add(f, sp->next[idx]);
 	}
 	*(volatile u64 *)entry = 0;
 	sp->used[idx / 64] &= ~(1UL << (idx % 64));
@@ -398,9 +401,15 @@ static inline void hash(struct umbra_fast *f, u32 id)
 	*head = id + 1;
 }
 
-/* As page_reused() of shadow.c: id + 1 of a page to use, 0: none. */
-static __switcher u32 sw_take_orphan(struct umbra_fast *f)
+/*
+ * As page_reused() of shadow.c: id + 1 of a page to use, 0: none.  The hart may
+ * remember links that were cleared: there is a fence between a page's last and its
+ * new role.
+ */
+static __switcher u32 sw_take_orphan(struct umbra_switch *sw)
 {
+	struct umbra_fast *f = fast_of(sw);
+
 	for (int tries = 0; tries < UMBRA_ORPHAN_TRIES && f->orphan; tries++) {
 		u32 id = f->orphan - 1;
 		struct shadow_page *sp = page_at(f, id);
@@ -410,6 +419,8 @@ static __switcher u32 sw_take_orphan(struct umbra_fast *f)
 		if (sp->linked)
 			continue;
 		if (sw_empty_page(f, id)) {
+			if (f->unfenced)
+				fence_all_va(sw);
 			unhash(f, id);
 			return id + 1;
 		}
@@ -420,8 +431,9 @@ static __switcher u32 sw_take_orphan(struct umbra_fast *f)
 }
 
 /* As shadow_page_get(), of a table.  ~0: there is none. */
-static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
+static inline u32 get_page(struct umbra_switch *sw, const struct shadow_role *role)
 {
+	struct umbra_fast *f = fast_of(sw);
 	const u32 *head = hw_at(f->hash + sizeof(u32) * shadow_role_hash(role));
 	struct shadow_page *sp;
 	u32 id;
@@ -436,7 +448,7 @@ static inline u32 get_page(struct umbra_fast *f, const struct shadow_role *role)
 		f->spare = page_at(f, id - 1)->hash_next;
 		f->spare_nr--;
 	} else {
-		id = sw_take_orphan(f);
+		id = sw_take_orphan(sw);
 		if (!id)
 			return ~0;
 	}
@@ -468,10 +480,11 @@ enum link_result { LINK_DONE, LINK_FAULT, LINK_LEAVE };
  * The page at @level on the way to @va has nothing at @idx: link the shadow of
  * the table that the guest has there, as build_path() does.
  */
-static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 id,
+static __switcher enum link_result sw_link(struct umbra_switch *sw, u64 satp, u32 id,
 					   unsigned int idx, int level, u64 va)
 {
 	int top = (int)(satp >> V_SATP_MODE_SHIFT) - V_SATP_SV39 + 2;
+	struct umbra_fast *f = fast_of(sw);
 	struct shadow_page *sp = page_at(f, id);
 	struct shadow_role role;
 	u64 gpte = 0;
@@ -503,7 +516,7 @@ static __switcher enum link_result sw_link(struct umbra_fast *f, u64 satp, u32 i
 	}
 	if (!table_pte(f, role.key) || !fast_trylock(f))
 		return LINK_LEAVE;
-	to = get_page(f, &role);
+	to = get_page(sw, &role);
 	ok = to != ~0U && sync_page(f, to) &&
 	     (!shadow_used(sp, idx) || sw_clear_entry(f, id, idx));
 	if (ok) {
@@ -675,7 +688,7 @@ __switcher u64 umbra_sw_fault(struct umbra_switch *sw)
 		/* What is linked may be private. */
 		if (!sure || (!sp->private && !may_mark(f, path, n)))
 			return SW_LEAVE;
-		ret = sw_link(f, space->satp, leaf.id, leaf.idx, level, va);
+		ret = sw_link(sw, space->satp, leaf.id, leaf.idx, level, va);
 		if (ret == LINK_FAULT)
 			return sw_reflect(sw, cause, va);
 		if (ret == LINK_LEAVE)
@@ -1096,15 +1109,17 @@ static inline bool empty_roots(struct umbra_fast *f, const struct umbra_space *s
  * As adopt_global() of shadow.c: roots @from, of the space in use, and @to, of a
  * new one.  What is not simple is found out fault by fault.
  */
-static __switcher void sw_adopt_global(struct umbra_fast *f, u32 from, u32 to, u64 satp)
+static __switcher void sw_adopt_global(struct umbra_switch *sw, u32 from, u32 to,
+				       u64 satp)
 {
 	int top = (int)(satp >> V_SATP_MODE_SHIFT) - V_SATP_SV39 + 2;
+	struct umbra_fast *f = fast_of(sw);
 	const struct shadow_page *sp = page_at(f, from);
 
 	if (f->levels - 1 > top) {
 		if (f->levels - 2 > top || !shadow_used(sp, 511) ||
 		    !(spt_at(f, from)[511] & V_PTE_V) ||
-		    sw_link(f, satp, to, 511, f->levels - 1, ~0ULL) != LINK_DONE)
+		    sw_link(sw, satp, to, 511, f->levels - 1, ~0ULL) != LINK_DONE)
 			return;
 		from = sp->next[511];
 		sp = page_at(f, from);
@@ -1132,8 +1147,9 @@ static __switcher void sw_adopt_global(struct umbra_fast *f, u32 from, u32 to, u
  * in space_make() of shadow.c.  Its index, or UMBRA_SPACES: not simple.  The
  * space in use is up to date.
  */
-static __switcher unsigned int sw_make_space(struct umbra_fast *f, u64 satp)
+static __switcher unsigned int sw_make_space(struct umbra_switch *sw, u64 satp)
 {
+	struct umbra_fast *f = fast_of(sw);
 	const struct umbra_space *now = &f->spaces[f->now];
 	struct umbra_space *space = NULL;
 	bool ok;
@@ -1177,7 +1193,7 @@ static __switcher unsigned int sw_make_space(struct umbra_fast *f, u64 satp)
 	/* It is whole, if empty: whatever reads memory may leave. */
 	for (int view = 0; now->flips == f->flips && view < UMBRA_VIEWS; view++)
 		if (view != UMBRA_VIEW_U && now->hw[view])
-			sw_adopt_global(f, now->root[view], space->root[view], satp);
+			sw_adopt_global(sw, now->root[view], space->root[view], satp);
 	return space - f->spaces;
 }
 
@@ -1203,7 +1219,7 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 		return SW_LEAVE;
 	if (i >= UMBRA_SPACES || f->spaces[i].satp != satp || f->spaces[i].mxr) {
 		/* After a fence the space in use is not up to date. */
-		i = seen == f->log_nr ? sw_make_space(f, satp) : UMBRA_SPACES;
+		i = seen == f->log_nr ? sw_make_space(sw, satp) : UMBRA_SPACES;
 		if (i >= UMBRA_SPACES)
 			return SW_LEAVE;
 	}

@@ -200,6 +200,7 @@ static inline unsigned int umbra_post_hash(u64 pc, bool store)
  *	while: id + 1 of the oldest, 0: none; the others by
  *	shadow_page.orphan_next.  There when there are pages enough
  * @orphan_last: the youngest
+ * @unfenced: fast.c has cleared links since the last full fence
  * @win: addresses in the guest's address space, see above
  * @post: by umbra_post_hash()
  * @fills: and the others: how often fast.c did what, for stats.c
@@ -226,6 +227,7 @@ struct umbra_fast {
 	u32 spare_nr;
 	u32 orphan;
 	u32 orphan_last;
+	u32 unfenced;
 	u64 win;
 	u64 rmap;
 	u64 hash;

@@ -26,6 +26,7 @@
 #define NR_SLOTS	4
 #define MAX_VCPUS	3
 #define TLB_ENTRIES	24
+#define LINK_ENTRIES	12
 
 /* Pages of physical memory, as numbers from MODEL_PFN. */
 #define PAGE_SWITCHER	8		/* text, then each vCPU's area */
@@ -50,6 +51,13 @@ struct tlb_entry {
 	u64 pte;
 };
 
+/* An entry that is no leaf, which the hart remembers: the table for @va at @level. */
+struct link_entry {
+	u64 *table;	/* NULL: none */
+	u64 va;
+	int level;
+};
+
 /**
  * struct hart - a vCPU and the host hart it runs on
  * @in_guest: between world entry and world exit
@@ -63,6 +71,7 @@ struct hart {
 	u64 sepc;
 	bool sepc_set;
 	struct tlb_entry tlb[TLB_ENTRIES];
+	struct link_entry links[LINK_ENTRIES];
 };
 
 /* A page of the launcher's memory that is not where it was to begin with. */
@@ -574,15 +583,15 @@ bool model_get_user(u64 *to, unsigned long va)
 
 /* --- harts --------------------------------------------------------------------------- */
 
-/* What the tables under the hardware's satp say; 0: nothing. */
-static u64 hart_walk(u64 satp, u64 va, u64 *pfn)
+/* The part of @va that leads to a table at @level. */
+static u64 link_va(u64 va, int level)
 {
-	int level = umbra_host.levels - 1;
-	u64 *table = pfn_to_kaddr(satp & V_SATP_PPN);
+	return va >> (PAGE_SHIFT + 9 * (level + 1));
+}
 
-	model_check(satp >> V_SATP_MODE_SHIFT == umbra_host.satp_mode);
-	if (!umbra_va_canonical(va, level))
-		return 0;
+/* On from @table at @level; 0: nothing.  @h remembers some of the way; or NULL. */
+static u64 hart_walk_from(struct hart *h, u64 *table, int level, u64 va, u64 *pfn)
+{
 	for (; level >= 0; level--) {
 		u64 pte = table[umbra_va_index(va, level)];
 		u64 ppn = (pte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
@@ -594,6 +603,10 @@ static u64 hart_walk(u64 satp, u64 va, u64 *pfn)
 			model_check(level);
 			model_check((pte & ~V_PTE_PPN) == V_PTE_V);
 			table = pfn_to_kaddr(ppn);
+			if (h && one_in(2))
+				h->links[host_rand() % LINK_ENTRIES] = (struct link_entry) {
+					table, link_va(va, level - 1), level - 1
+				};
 			continue;
 		}
 		model_check(!(pte & (V_PTE_RESERVED | V_PTE_G)));
@@ -606,8 +619,27 @@ static u64 hart_walk(u64 satp, u64 va, u64 *pfn)
 	return 0;
 }
 
+/* What the tables under the hardware's satp say. */
+static u64 hart_walk(struct hart *h, u64 satp, u64 va, u64 *pfn)
+{
+	int level = umbra_host.levels - 1;
+
+	model_check(satp >> V_SATP_MODE_SHIFT == umbra_host.satp_mode);
+	if (!umbra_va_canonical(va, level))
+		return 0;
+	return hart_walk_from(h, pfn_to_kaddr(satp & V_SATP_PPN), level, va, pfn);
+}
+
+static bool link_leads(const struct link_entry *link, u64 va)
+{
+	return link->table && link->va == link_va(va, link->level);
+}
+
 void hw_fence_va(u64 va)
 {
+	for (int i = 0; i < LINK_ENTRIES; i++)
+		if (link_leads(&host.cur->links[i], va))
+			host.cur->links[i].table = NULL;
 	for (int i = 0; i < TLB_ENTRIES; i++)
 		if (host.cur->tlb[i].va == (va & ~0xfffULL))
 			host.cur->tlb[i].valid = false;
@@ -616,6 +648,7 @@ void hw_fence_va(u64 va)
 static void tlb_clear(struct hart *h)
 {
 	memset(h->tlb, 0, sizeof(h->tlb));
+	memset(h->links, 0, sizeof(h->links));
 }
 
 void hw_fence_all(void)
@@ -641,7 +674,7 @@ void *hw_at(u64 va)
 
 	model_check(host.in_fast);
 	host_moment(IN_SWITCHER);
-	pte = hart_walk(host.cur->satp, va, &pfn);
+	pte = hart_walk(NULL, host.cur->satp, va, &pfn);
 	if (!(pte & V_PTE_R) || (pte & V_PTE_U))
 		return host.guard + offset_in_page(va);
 	if (!(pte & V_PTE_W) || !(pte & V_PTE_D))
@@ -701,11 +734,13 @@ static bool hart_enter(struct hart *h)
 
 /*
  * Translate as the hardware does for U-mode.  A TLB may hold an entry, or
- * several, for the address, may use them, and may have lost them.
+ * several, for the address, may use them, and may have lost them; the same of
+ * what leads to a table.
  */
 static u64 hart_translate(struct hart *h, u64 va, u64 want, u64 *pfn)
 {
 	struct tlb_entry *e;
+	bool walked = false;
 	u64 pte;
 
 	for (int i = 0; i < TLB_ENTRIES; i++) {
@@ -715,7 +750,15 @@ static u64 hart_translate(struct hart *h, u64 va, u64 want, u64 *pfn)
 		*pfn = e->pfn;
 		return e->pte & want;
 	}
-	pte = hart_walk(h->satp, va, pfn);
+	for (int i = 0; !walked && i < LINK_ENTRIES; i++) {
+		struct link_entry link = h->links[i];
+
+		walked = link_leads(&link, va) && !one_in(4);
+		if (walked)
+			pte = hart_walk_from(h, link.table, link.level, va, pfn);
+	}
+	if (!walked)
+		pte = hart_walk(h, h->satp, va, pfn);
 	/* Nothing may be kept, too. */
 	e = &h->tlb[host_rand() % TLB_ENTRIES];
 	*e = (struct tlb_entry) { true, va & ~0xfffULL, *pfn, pte & V_PTE_U ? pte : 0 };

@@ -221,7 +221,7 @@ static void judge_entry(const struct hart *h, int view, u64 va, u64 pte, u64 pfn
 }
 
 /*
- * All that hart @h could use: its TLB, the root that is loaded, and those that
+ * All that hart @h could use: its TLB, with links to tables, the root that is loaded, and those that
  * the switcher may load without asking.
  */
 static void judge_hart(const struct hart *h)
@@ -238,11 +238,17 @@ static void judge_hart(const struct hart *h)
 				    "the TLB");
 	for (unsigned int i = 0; i < setup->nr_vas; i++) {
 		u64 va = setup->va[i];
-		u64 pte = hart_walk(h->satp, va, &pfn);
+		u64 pte = hart_walk(NULL, h->satp, va, &pfn);
 
 		judge_entry(h, -1, va, pte, pfn, "the root in use");
+		for (unsigned int n = 0; n < LINK_ENTRIES; n++) {
+			if (!link_leads(&h->links[n], va))
+				continue;
+			pte = hart_walk_from(NULL, h->links[n].table, h->links[n].level, va, &pfn);
+			judge_entry(h, -1, va, pte, pfn, "a link that the hart remembers");
+		}
 		for (int view = 0; oracle_satp_now(cpu_no(h)) && view < UMBRA_VIEWS; view++) {
-			pte = hart_walk(root[view], va, &pfn);
+			pte = hart_walk(NULL, root[view], va, &pfn);
 			judge_entry(h, view, va, pte, pfn, "a root at hand");
 		}
 	}
