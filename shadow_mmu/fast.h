@@ -55,7 +55,9 @@ enum umbra_view {
 #define UMBRA_SPARE_PAGES	8
 /* Orphans tried at once before another way is found to get a page. */
 #define UMBRA_ORPHAN_TRIES	16
+#ifndef UMBRA_RMAP_BITS			/* a test makes it small */
 #define UMBRA_RMAP_BITS		15
+#endif
 #define UMBRA_RMAP_HASH		BIT(UMBRA_RMAP_BITS)
 #define UMBRA_RMAP_WAY_BITS	4
 #define UMBRA_RMAP_WAYS		BIT(UMBRA_RMAP_WAY_BITS)

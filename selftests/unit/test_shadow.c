@@ -2,7 +2,7 @@
 // SOURCES: ../../shadow_mmu/walk.c ../../shadow_mmu/shadow.c ../../shadow_mmu/fault.c
 // SOURCES: ../../shadow_mmu/fence.c ../../shadow_mmu/known.c ../../shadow_mmu/fast.c
 // SOURCES: ../../shadow_mmu/memslot.c ../../shadow_mmu/notifier.c ../../vmm_core/pmp.c
-// FLAGS: $(KERNEL) -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=4 -DUMBRA_FENCE_LOG=8
+// FLAGS: $(KERNEL) -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=4 -DUMBRA_FENCE_LOG=8 -DUMBRA_RMAP_BITS=9
 // FLAGS: -Wno-sign-compare -Wno-missing-field-initializers
 /*
  * The shadow MMU against an oracle: random scripts of what guests and their
@@ -287,7 +287,7 @@ static void judge_rmap(const struct hart *h)
 			if (++chained > leaves)
 				model_fail("%u leaves, more than that in the reverse map", leaves);
 			if (!shadow_used(sp, idx) || !shadow_entry_leaf(sp, idx) ||
-			    umbra_rmap_hash(shadow_page_gfn(sp, idx), sp->role.level) != n)
+			    umbra_rmap_hash(shadow_page_gfn(sp, idx), sp->role.level, sp->id) != n)
 				model_fail("entry %u of shadow page %u is in a chain that is not its",
 					   idx, sp->id);
 			next = sp->next[idx];
