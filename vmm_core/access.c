@@ -550,7 +550,8 @@ int umbra_emulate_access(struct umbra_vcpu *vcpu, const struct umbra_fault_info 
 						   NULL);
 	if (umbra_sites_active(vcpu->vm, info->gpa >> PAGE_SHIFT)) {
 		umbra_count(vcpu, UMBRA_STAT_EMUL_TEXT);
-		umbra_sites_read(vcpu, info->gpa >> PAGE_SHIFT);
+		umbra_sites_accessed(vcpu, info->gpa >> PAGE_SHIFT,
+				     access == UMBRA_ACCESS_WRITE);
 	}
 	/* With M-mode PMP judges each piece. */
 	io->page_gva = vcpu->m ? 1 : gva & PAGE_MASK;

@@ -14,8 +14,12 @@
 #include "trace.h"
 #include "vmm.h"
 
-/* Emulated loads of one page before its text is put back as it was. */
+/*
+ * Emulated loads of one page before its text is put back as it was.  A store counts
+ * for more: the page is cleared, most often, and is going to be something else.
+ */
 #define READS_MAX	4096
+#define STORE_PRICE	64
 /* Pages a VM may have rewritten; a guest does not grow this without bound. */
 #define PAGES_MAX	4096
 #define SITES_PER_PAGE	1024
@@ -289,11 +293,14 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 	zap_everywhere(vm, gfn);
 }
 
-void umbra_sites_read(struct umbra_vcpu *vcpu, u64 gfn)
+void umbra_sites_accessed(struct umbra_vcpu *vcpu, u64 gfn, bool store)
 {
 	struct umbra_site_page *page = find_page(vcpu->vm, gfn);
 
-	if (page && ++page->reads > READS_MAX) {
+	if (!page)
+		return;
+	page->reads += store ? STORE_PRICE : 1;
+	if (page->reads > READS_MAX) {
 		umbra_count(vcpu, UMBRA_STAT_SITE_DROP);
 		umbra_sites_restore(vcpu->vm, gfn);
 	}

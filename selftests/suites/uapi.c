@@ -855,6 +855,52 @@ TEST(statistics)
 	EXPECT_EQ(sizeof(h), pread(fd, &h, sizeof(h), 0), "pread after all else is closed");
 }
 
+/* Text that was rewritten becomes data: cleared, as a kernel does when it frees some. */
+GUEST(clearer,
+      GUEST_PORT
+      "	jalr	a0\n"
+      "	mv	t0, a0\n"
+      "	li	t1, 512\n"
+      "1:	sd	zero, 0(t0)\n"
+      "	addi	t0, t0, 8\n"
+      "	addi	t1, t1, -1\n"
+      "	bnez	t1, 1b\n"
+      "	mv	t0, a0\n"
+      "	li	t1, 512\n"
+      "	li	a1, 0\n"
+      "2:	ld	t2, 0(t0)\n"
+      "	or	a1, a1, t2\n"
+      "	addi	t0, t0, 8\n"
+      "	addi	t1, t1, -1\n"
+      "	bnez	t1, 2b\n"
+      TELL("a1") STOP
+      "	.zero	4096 - (. - guest_clearer)\n"
+      "	li	t0, 1000\n"
+      "3:	csrw	sscratch, t0\n"
+      "	addi	t0, t0, -1\n"
+      "	bnez	t0, 3b\n"
+      "	ret\n");
+
+TEST(text_cleared)
+{
+	struct kvm_stats_header h;
+	u64 emulated;
+	int fd;
+
+	start();
+	vm_load(&vm, RAM_BASE, clearer);
+	set_reg(&vcpu, REG_CORE(regs.a0), RAM_BASE + PAGE);
+	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
+	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	EXPECT_EQ(0, run_told(&vcpu), "all of a page that was cleared");
+	emulated = stat_value(fd, &h, "emul_text");
+	EXPECT(emulated <= 100, "emul_text: expected the page back after some stores, seen %llu of 1024",
+	       (unsigned long long)emulated);
+	close(fd);
+	for (u64 i = 0; i < PAGE / 8; i++)
+		EXPECT_EQ(0, vm_word(&vm, RAM_BASE + PAGE)[i], "the page that was cleared");
+}
+
 /* --- MMIO windows --------------------------------------------------------- */
 
 static int set_windows(struct umbra_mmio_window *w, u32 nr, u32 flags)
