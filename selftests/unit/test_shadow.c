@@ -221,8 +221,8 @@ static void judge_entry(const struct hart *h, int view, u64 va, u64 pte, u64 pfn
 }
 
 /*
- * All that hart @h could use: its TLB, with links to tables, the root that is loaded, and those that
- * the switcher may load without asking.
+ * All that hart @h could use: its TLB, with links to tables, the root that is
+ * loaded, and those that the switcher may load without asking.
  */
 static void judge_hart(const struct hart *h)
 {
