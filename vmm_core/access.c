@@ -521,6 +521,13 @@ static int not_scalar(struct umbra_vcpu *vcpu, const struct umbra_insn *insn,
 	return UMBRA_RESUME;
 }
 
+/* A store as memset() makes them; patched text is something else. */
+static bool clears(const struct umbra_pending_io *io)
+{
+	return io->insn.op == UMBRA_OP_STORE && io->insn.width == 8 &&
+	       io->value == (io->value & 0xff) * 0x0101010101010101ULL;
+}
+
 /* @info: as umbra_mmu_fault() left it */
 int umbra_emulate_access(struct umbra_vcpu *vcpu, const struct umbra_fault_info *info)
 {
@@ -550,8 +557,7 @@ int umbra_emulate_access(struct umbra_vcpu *vcpu, const struct umbra_fault_info 
 						   NULL);
 	if (umbra_sites_active(vcpu->vm, info->gpa >> PAGE_SHIFT)) {
 		umbra_count(vcpu, UMBRA_STAT_EMUL_TEXT);
-		umbra_sites_accessed(vcpu, info->gpa >> PAGE_SHIFT,
-				     access == UMBRA_ACCESS_WRITE);
+		umbra_sites_accessed(vcpu, info->gpa >> PAGE_SHIFT, clears(io));
 	}
 	/* With M-mode PMP judges each piece. */
 	io->page_gva = vcpu->m ? 1 : gva & PAGE_MASK;

@@ -15,11 +15,11 @@
 #include "vmm.h"
 
 /*
- * Emulated loads of one page before its text is put back as it was.  A store counts
- * for more: the page is cleared, most often, and is going to be something else.
+ * Emulated accesses to one page before its text is put back as it was.  One that
+ * clears counts for more: the page is going to be something else.
  */
 #define READS_MAX	4096
-#define STORE_PRICE	64
+#define CLEAR_PRICE	64
 /* Pages a VM may have rewritten; a guest does not grow this without bound. */
 #define PAGES_MAX	4096
 #define SITES_PER_PAGE	1024
@@ -293,13 +293,13 @@ void umbra_sites_restore(struct umbra_vm *vm, u64 gfn)
 	zap_everywhere(vm, gfn);
 }
 
-void umbra_sites_accessed(struct umbra_vcpu *vcpu, u64 gfn, bool store)
+void umbra_sites_accessed(struct umbra_vcpu *vcpu, u64 gfn, bool clears)
 {
 	struct umbra_site_page *page = find_page(vcpu->vm, gfn);
 
 	if (!page)
 		return;
-	page->reads += store ? STORE_PRICE : 1;
+	page->reads += clears ? CLEAR_PRICE : 1;
 	if (page->reads > READS_MAX) {
 		umbra_count(vcpu, UMBRA_STAT_SITE_DROP);
 		umbra_sites_restore(vcpu->vm, gfn);

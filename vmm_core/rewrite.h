@@ -42,7 +42,7 @@ struct umbra_site {
  * @active: leaves must be execute-only, sites may be in memory; else they are
  *	only remembered
  * @written: there is a c.ebreak in memory, so hot entries may name the page
- * @reads: emulated loads since the last new site; a store counts for several
+ * @reads: emulated accesses since the last new site; one that clears counts for more
  * @backoff: illegal-instruction traps to let pass before rewriting again
  * @hold: traps let pass so far
  */
@@ -112,8 +112,11 @@ void umbra_sites_overlay(struct umbra_vm *vm, u64 gpa, void *buf, size_t len);
  */
 void umbra_sites_drop(struct umbra_vm *vm, u64 gpa, size_t len);
 
-/* An emulated load or store hit the page; restores it when that becomes too frequent. */
-void umbra_sites_accessed(struct umbra_vcpu *vcpu, u64 gfn, bool store);
+/*
+ * An emulated load or store hit the page, a store as of memset() if it @clears;
+ * restores the page when that becomes too frequent.
+ */
+void umbra_sites_accessed(struct umbra_vcpu *vcpu, u64 gfn, bool clears);
 
 /* Restore a page wholly, and let its leaves be readable again. */
 void umbra_sites_restore(struct umbra_vm *vm, u64 gfn);
