@@ -161,27 +161,25 @@ void umbra_known_prepare(struct umbra_vm *vm, u64 gfn)
 	free_gib(gib);
 }
 
-void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, bool writable)
+/* Entry of frame @gfn: @pfn, readable, and @bits. */
+static void known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, u64 bits)
 {
 	u64 n = gfn - UMBRA_KNOWN_BASE;
 	u64 *page = n < umbra_known_frames() ? known_page(vm, n) : NULL;
-	u64 bits = V_PTE_V | V_PTE_R | V_PTE_A;
 
-	if (!page)
-		return;
-	if (writable)
-		bits |= UMBRA_KNOWN_W;
-	WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
+	bits |= V_PTE_V | V_PTE_R | V_PTE_A;
+	if (page)
+		WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
+}
+
+void umbra_known_set(struct umbra_vm *vm, u64 gfn, unsigned long pfn, bool writable)
+{
+	known_set(vm, gfn, pfn, writable ? UMBRA_KNOWN_W : 0);
 }
 
 void umbra_known_set_text(struct umbra_vm *vm, u64 gfn, unsigned long pfn)
 {
-	u64 n = gfn - UMBRA_KNOWN_BASE;
-	u64 *page = n < umbra_known_frames() ? known_page(vm, n) : NULL;
-	u64 bits = V_PTE_V | V_PTE_R | V_PTE_A | UMBRA_KNOWN_TEXT;
-
-	if (page)
-		WRITE_ONCE(page[n % PER_PAGE], pte_val(pfn_pte(pfn, __pgprot(bits))));
+	known_set(vm, gfn, pfn, UMBRA_KNOWN_TEXT);
 }
 
 void *umbra_known_memory(struct umbra_vm *vm, u64 gfn)
