@@ -776,6 +776,16 @@ TEST(interrupt_wakes)
 
 /* --- statistics ----------------------------------------------------------- */
 
+/* The vCPU's statistics, and their header. */
+static int stats_open(struct kvm_stats_header *h)
+{
+	int fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
+
+	ASSERT(fd >= 0, "KVM_GET_STATS_FD: expected a file descriptor, seen %m");
+	ASSERT_EQ(sizeof(*h), read(fd, h, sizeof(*h)), "read of the header");
+	return fd;
+}
+
 static u64 stat_value(int fd, const struct kvm_stats_header *h, const char *name)
 {
 	size_t size = sizeof(struct kvm_stats_desc) + h->name_size;
@@ -805,10 +815,8 @@ TEST(statistics)
 
 	start();
 	vm_load(&vm, RAM_BASE, tell_42);
-	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
-	ASSERT(fd >= 0, "KVM_GET_STATS_FD: expected a file descriptor, seen %m");
+	fd = stats_open(&h);
 	EXPECT(!fstat(fd, &st), "fstat of the statistics: expected success, seen %m");
-	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
 	EXPECT_EQ(0, h.flags, "flags of the header");
 	EXPECT(h.name_size >= 16 && h.name_size <= 256, "name_size: seen %u", h.name_size);
 	EXPECT(h.num_desc > 0 && h.num_desc < 200, "num_desc: seen %u", h.num_desc);
@@ -890,8 +898,7 @@ TEST(text_cleared)
 	start();
 	vm_load(&vm, RAM_BASE, clearer);
 	set_reg(&vcpu, REG_CORE(regs.a0), RAM_BASE + PAGE);
-	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
-	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	fd = stats_open(&h);
 	EXPECT_EQ(0, run_told(&vcpu), "all of a page that was cleared");
 	emulated = stat_value(fd, &h, "emul_text");
 	EXPECT(emulated <= 100, "emul_text: expected the page back after some stores, seen %llu of 1024",
@@ -998,8 +1005,7 @@ static u64 sleep_with(u64 n, u64 ticks, u64 time)
 	set_reg(&vcpu, REG_CORE(regs.a1), ticks);
 	if (time)
 		set_reg(&vcpu, REG_TIMER(time), time);
-	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
-	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	fd = stats_open(&h);
 	before = stat_value(fd, &h, "halt_wait");
 	EXPECT_EQ(0, run_told(&vcpu), "timers that were early, or not over");
 	after = stat_value(fd, &h, "halt_wait");
@@ -1305,8 +1311,7 @@ TEST_TIMEOUT(uart_posting, 120)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(200000, good, "bytes in order");
 	/* The other half of it is back-pressure. */
-	fd = ioctl(vcpu.fd, KVM_GET_STATS_FD, NULL);
-	ASSERT_EQ(sizeof(h), read(fd, &h, sizeof(h)), "read of the header");
+	fd = stats_open(&h);
 	EXPECT(stat_value(fd, &h, "fast_post") > 100000, "fast_post: expected most of 400000, seen %llu",
 	       (unsigned long long)stat_value(fd, &h, "fast_post"));
 
