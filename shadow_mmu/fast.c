@@ -29,7 +29,11 @@
 
 static inline struct umbra_fast *fast_of(struct umbra_switch *sw)
 {
-	return (void *)sw + SW_SIZE + FAST_OFFSET;
+	struct umbra_fast *f = (void *)sw + SW_SIZE + FAST_OFFSET;
+
+	/* Far from @sw: the compiler is to keep it, not to make it for each access. */
+	OPTIMIZER_HIDE_VAR(f);
+	return f;
 }
 
 static inline u64 *spt_at(const struct umbra_fast *f, u32 id)
@@ -826,10 +830,17 @@ struct fast_place {
 /*
  * What a kernel that does nothing but full fences touches between two of them is
  * little, what it has ever touched is much: a shadow that is expensive to compare
- * again and again is emptied (fence.c) and fills with what is in use.  Of
- * the entries that a fence compares those over CHEAP add up to it.
+ * again and again is emptied (fence.c) and fills with what is in use.  What a
+ * fence compares over CHEAP adds up to it; in a list it costs a quarter.
  */
-#define COMPARE_CHEAP	96
+#define COMPARE_CHEAP	16
+#define QUICK_SHARE	4
+
+static inline void add_compared(struct umbra_space *space, u32 nr, u32 share)
+{
+	if (nr > COMPARE_CHEAP)
+		space->compared += (nr - COMPARE_CHEAP) / share;
+}
 
 /*
  * The guest's entry at @at is as the shadow has it; if it does not change ...
@@ -840,8 +851,8 @@ static inline void quick_add(struct umbra_quick *q, u64 at, u64 then)
 	if (!q)
 		return;
 	if (q->nr < UMBRA_QUICK_ENTRIES) {
-		q->at[q->nr] = at;
-		q->then[q->nr] = then;
+		q->entry[q->nr].at = at;
+		q->entry[q->nr].then = then;
 	}
 	q->nr++;
 }
@@ -856,7 +867,7 @@ static inline bool quick_same(const struct umbra_fast *f, const struct umbra_qui
 	if (q->changes != f->changes || q->space != space || q->nr > UMBRA_QUICK_ENTRIES)
 		return false;
 	for (u32 n = 0; n < q->nr; n++)
-		if (*(volatile u64 *)hw_at(q->at[n]) != q->then[n])
+		if (*(volatile u64 *)hw_at(q->entry[n].at) != q->entry[n].then)
 			return false;
 	return true;
 }
@@ -982,13 +993,15 @@ static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
 {
 	u32 nr = space - f->spaces;
 	struct umbra_quick *q = &f->quick[nr % UMBRA_QUICKS];
-	unsigned int budget = COMPARE_BUDGET, seen;
+	unsigned int budget = COMPARE_BUDGET;
 	bool ok = true;
 
-	if (quick_same(f, q, nr))
-		return true;
-	if (global && f->compared > UMBRA_COMPARE_ENOUGH)
+	if (global && space->compared > UMBRA_COMPARE_ENOUGH)
 		return false;
+	if (quick_same(f, q, nr)) {
+		add_compared(space, q->nr, QUICK_SHARE);
+		return true;
+	}
 	/* What it lists holds until something changes. */
 	if (!global)
 		q = NULL;
@@ -999,9 +1012,7 @@ static inline bool fence_all(struct umbra_fast *f, struct umbra_space *space,
 			ok = sw_compare_root(f, space->root[view], global, q, &budget);
 	if (!global)
 		return ok;
-	seen = COMPARE_BUDGET - budget;
-	if (seen > COMPARE_CHEAP)
-		f->compared += seen - COMPARE_CHEAP;
+	add_compared(space, COMPARE_BUDGET - budget, 1);
 	if (!ok)
 		q->nr = UMBRA_QUICK_ENTRIES + 1;
 	q->space = nr;
@@ -1197,52 +1208,21 @@ static __switcher unsigned int sw_make_space(struct umbra_switch *sw, u64 satp)
 	return space - f->spaces;
 }
 
-/*
- * csrw satp of @satp at @pc, to a space that is at hand, or new.  A fence before it, at
- * cpu.pc, is in the log already; @seen is how long that was before.
- *
- * Without ASIDs a kernel fences on both sides of the write (xv6 does so twice
- * in each trap from U-mode): the three are done as one.  Nothing of the guest
- * executes in between, so one comparison of the new space serves both fences, and
- * the old one catches up when it is next in use.
- */
-static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp, u64 seen)
+/* The root of @space for S-mode as it is now; 0: it has none yet. */
+static inline u64 root_for_s(const struct umbra_switch *sw, const struct umbra_space *space)
 {
-	struct umbra_fast *f = fast_of(sw);
-	unsigned int i = f->hint[umbra_space_hint(satp)];
-	const struct umbra_hot *fence;
-	struct umbra_space *space;
-	u64 hw;
-	bool ok;
+	return space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
+}
 
-	if (!satp || f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
-		return SW_LEAVE;
-	if (i >= UMBRA_SPACES || f->spaces[i].satp != satp || f->spaces[i].mxr) {
-		/* After a fence the space in use is not up to date. */
-		i = seen == f->log_nr ? sw_make_space(sw, satp) : UMBRA_SPACES;
-		if (i >= UMBRA_SPACES)
-			return SW_LEAVE;
-	}
-	space = &f->spaces[i];
-	hw = space->hw[sw->cpu.sstatus & V_SUM ? UMBRA_VIEW_SUM : UMBRA_VIEW_S];
-	/* Of another number: it is to be emptied, see mark_path(). */
-	if (!hw || space->flips != f->flips)
-		return SW_LEAVE;
-	if (i == f->now)
-		space->seen = seen;
-	fence = hot_after(sw, pc, space->salt_s, UMBRA_HOT_FENCE);
-	if (fence)
-		log_fence(sw, umbra_hot_regs(fence) & 31, umbra_hot_regs(fence) >> 5);
-	if (!fast_trylock(f))
-		return SW_LEAVE;
-	ok = replay(f, space);
-	fast_unlock(f);
-	if (!ok)
-		return SW_LEAVE;
-	set_probing(f, 0);
-	if (i != f->now) {
+/* @to, which is up to date, is in use; the space before was when the log had @seen. */
+static inline void use_space(struct umbra_switch *sw, struct umbra_fast *f, u32 to, u64 seen)
+{
+	struct umbra_space *space = &f->spaces[to];
+	u64 hw = root_for_s(sw, space);
+
+	if (to != f->now) {
 		f->spaces[f->now].seen = seen;
-		f->now = i;
+		f->now = to;
 	}
 	space->used = ++f->clock;
 	f->satps++;
@@ -1256,14 +1236,101 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 	sw->salt = space->salt_s;
 	sw->vec_s = space->salt_s ? sw->vec_salted : sw->vec_shared;
 	sw->trap_va = sw->vec_s;
-	sw->cpu.satp = satp;
+	sw->cpu.satp = space->satp;
 	set_satp(sw, hw);
+}
+
+/*
+ * csrw satp of @satp at @pc, to a space that is at hand, or new.  A fence before it, at
+ * cpu.pc, is in the log already; @seen is how long that was before.  @reg: if that was
+ * one of everything, the register of @satp; else 0.
+ *
+ * Without ASIDs a kernel fences on both sides of the write (xv6 does so twice
+ * in each trap from U-mode): the three are done as one.  Nothing of the guest
+ * executes in between, so one comparison of the new space serves both fences, and
+ * the old one catches up when it is next in use.
+ */
+static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp, u64 seen,
+				     u8 reg)
+{
+	struct umbra_fast *f = fast_of(sw);
+	unsigned int i = f->hint[umbra_space_hint(satp)];
+	const struct umbra_hot *fence;
+	struct umbra_space *space;
+	bool ok;
+
+	if (!satp || f->spaces[f->now].mxr || (satp ^ sw->cpu.satp) >> V_SATP_MODE_SHIFT)
+		return SW_LEAVE;
+	if (i >= UMBRA_SPACES || f->spaces[i].satp != satp || f->spaces[i].mxr) {
+		/* After a fence the space in use is not up to date. */
+		i = seen == f->log_nr ? sw_make_space(sw, satp) : UMBRA_SPACES;
+		if (i >= UMBRA_SPACES)
+			return SW_LEAVE;
+	}
+	space = &f->spaces[i];
+	/* Of another number: it is to be emptied, see mark_path(). */
+	if (!root_for_s(sw, space) || space->flips != f->flips)
+		return SW_LEAVE;
+	if (i == f->now)
+		space->seen = seen;
+	fence = hot_after(sw, pc, space->salt_s, UMBRA_HOT_FENCE);
+	if (fence)
+		log_fence(sw, umbra_hot_regs(fence) & 31, umbra_hot_regs(fence) >> 5);
+	if (!fast_trylock(f))
+		return SW_LEAVE;
+	ok = replay(f, space);
+	fast_unlock(f);
+	if (!ok)
+		return SW_LEAVE;
+	set_probing(f, 0);
+	if (fence && !umbra_hot_regs(fence) && reg)
+		f->way[f->now] = (struct umbra_way) {
+			.pc = sw->cpu.pc, .hot_changes = sw->hot_changes, .to = i, .reg = reg,
+		};
+	use_space(sw, f, i, seen);
 	if (fence) {
 		f->fences++;
 		pc += 4;
 	}
 	done(sw, pc + 4 - sw->cpu.pc);
 	return SW_RESUME;
+}
+
+/*
+ * The fence at cpu.pc is the first of three instructions that left this space for
+ * another, and nothing is different now: they do so again, once the list of what the
+ * other was made from has been looked through.  Far from simple is what this stands
+ * for, so it takes no lock: who takes something away meanwhile has to wait until
+ * the hart has left the guest anyhow, and might as well have come after it.
+ */
+static __switcher bool sw_go_way(struct umbra_switch *sw)
+{
+	struct umbra_fast *f = fast_of(sw);
+	const struct umbra_quick *q;
+	const struct umbra_way *way;
+	struct umbra_space *space;
+	u32 to;
+
+	set_probing(f, 1);
+	if (f->now == UMBRA_NO_SPACE)
+		return false;
+	way = &f->way[f->now];
+	to = way->to;
+	space = &f->spaces[to];
+	q = &f->quick[to % UMBRA_QUICKS];
+	if (way->pc != sw->cpu.pc || way->hot_changes != sw->hot_changes ||
+	    sw->cpu.gpr[way->reg] != space->satp || space->flips != f->flips ||
+	    space->mxr || f->spaces[f->now].mxr || !root_for_s(sw, space) ||
+	    space->compared > UMBRA_COMPARE_ENOUGH || !quick_same(f, q, to))
+		return false;
+	set_probing(f, 0);
+	add_compared(space, q->nr, QUICK_SHARE);
+	/* One of everything is as good as two. */
+	log_fence(sw, 0, 0);
+	use_space(sw, f, to, f->log_nr - 1);
+	f->fences += 2;
+	done(sw, 12);
+	return true;
 }
 
 /* csrw satp */
@@ -1274,13 +1341,10 @@ __switcher u64 umbra_sw_satp(struct umbra_switch *sw, u64 satp)
 	set_probing(f, 1);
 	if (f->now == UMBRA_NO_SPACE)
 		return SW_LEAVE;
-	return sw_switch_space(sw, sw->cpu.pc, satp, f->log_nr);
+	return sw_switch_space(sw, sw->cpu.pc, satp, f->log_nr, 0);
 }
 
-/*
- * sfence.vma or sinval.vma: @rs1 and @rs2 are register numbers.
- */
-__switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
+static __switcher u64 sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 {
 	struct umbra_fast *f = fast_of(sw);
 	const struct umbra_hot *satp;
@@ -1293,10 +1357,14 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 		return SW_LEAVE;
 	log_fence(sw, rs1, rs2);
 	satp = hot_after(sw, sw->cpu.pc, sw->salt, UMBRA_HOT_SATP);
-	if (satp && sw_switch_space(sw, sw->cpu.pc + 4, sw->cpu.gpr[umbra_hot_regs(satp)],
-				    seen) == SW_RESUME) {
-		f->fences++;
-		return SW_RESUME;
+	if (satp) {
+		unsigned int reg = umbra_hot_regs(satp);
+
+		if (sw_switch_space(sw, sw->cpu.pc + 4, sw->cpu.gpr[reg], seen,
+				    rs1 | rs2 ? 0 : reg) == SW_RESUME) {
+			f->fences++;
+			return SW_RESUME;
+		}
 	}
 	/* What was logged for a run that did not come about is one fence too many. */
 	space = &f->spaces[f->now];
@@ -1313,4 +1381,14 @@ __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 		fence_all_va(sw);
 	done(sw, 4);
 	return SW_RESUME;
+}
+
+/*
+ * sfence.vma or sinval.vma: @rs1 and @rs2 are register numbers.
+ */
+__switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
+{
+	if (!(rs1 | rs2) && sw_go_way(sw))
+		return SW_RESUME;
+	return sw_fence(sw, rs1, rs2);
 }

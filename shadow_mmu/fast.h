@@ -48,7 +48,7 @@ enum umbra_view {
 #endif
 #define UMBRA_NO_SPACE		UMBRA_SPACES
 #define UMBRA_SPACE_HINTS	32	/* a power of two */
-/* umbra_fast.compared: a space that is fenced is then worth wiping. */
+/* umbra_space.compared: a space that is fenced is then worth wiping. */
 #define UMBRA_COMPARE_ENOUGH	12288
 #define UMBRA_HASH_BITS		10
 #define UMBRA_SHADOW_HASH	BIT(UMBRA_HASH_BITS)
@@ -94,6 +94,7 @@ enum umbra_view {
  * @flips: umbra_fast.flips when it was last empty: if it is the same now, every
  *	page below a page that is not private is not private either
  * @salt_s: tells its entries in the hot table apart; 0: it has none of its own
+ * @compared: what full fences have compared since it was last wiped
  * @root: id of each view's root, valid where @hw is not 0
  * @mxr: sstatus.MXR
  */
@@ -104,6 +105,7 @@ struct umbra_space {
 	u64 hw[UMBRA_VIEWS];
 	u64 flips;
 	u64 salt_s;
+	u32 compared;
 	u32 root[UMBRA_VIEWS];
 	u8 mxr;
 };
@@ -125,15 +127,31 @@ struct umbra_logged_fence {
  * @changes: umbra_fast.changes when it was written; else it is void
  * @space: its index
  * @nr: how many; more than there is room for: void
- * @at: addresses in the guest window
- * @then: what the shadow was made from
+ * @entry: their addresses in the guest window, and what the shadow was made from
  */
 struct umbra_quick {
 	u64 changes;
 	u32 space;
 	u32 nr;
-	u64 at[UMBRA_QUICK_ENTRIES];
-	u64 then[UMBRA_QUICK_ENTRIES];
+	struct {
+		u64 at;
+		u64 then;
+	} entry[UMBRA_QUICK_ENTRIES];
+};
+
+/**
+ * struct umbra_way - how a space was last left: by a fence of everything, a satp
+ * write and another such fence
+ * @pc: of the first
+ * @hot_changes: umbra_switch.hot_changes then
+ * @to: the space that became the one in use
+ * @reg: where the satp was
+ */
+struct umbra_way {
+	u64 pc;
+	u64 hot_changes;
+	u32 to;
+	u8 reg;
 };
 
 #define UMBRA_POST_SITES	8	/* a power of two */
@@ -189,7 +207,6 @@ static inline unsigned int umbra_post_hash(u64 pc, bool store)
  * @hole_gfn: first of the frames that PMP does not leave wholly to S- and U-mode
  * @hole_nr: how many
  * @flips: how often a page with more than one parent became private
- * @compared: entries that full fences compared since a space was last wiped
  * @changes: of entries and spaces, so far
  * @known_nr: frames that the known table covers
  * @readable_nr: those that the guest window shows
@@ -205,6 +222,7 @@ static inline unsigned int umbra_post_hash(u64 pc, bool store)
  * @unfenced: fast.c has cleared links since the last full fence
  * @win: addresses in the guest's address space, see above
  * @post: by umbra_post_hash()
+ * @way: by the space that was left
  * @fills: and the others: how often fast.c did what, for stats.c
  */
 struct umbra_fast {
@@ -219,7 +237,6 @@ struct umbra_fast {
 	u64 hole_gfn;
 	u64 hole_nr;
 	u64 flips;
-	u64 compared;
 	u64 changes;
 	u64 known_nr;
 	u64 readable_nr;
@@ -248,6 +265,7 @@ struct umbra_fast {
 	struct umbra_logged_fence log[UMBRA_FENCE_LOG];
 	struct umbra_space spaces[UMBRA_SPACES];
 	struct umbra_quick quick[UMBRA_QUICKS];
+	struct umbra_way way[UMBRA_SPACES];
 };
 
 /**

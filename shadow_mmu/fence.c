@@ -51,10 +51,8 @@ void shadow_space_fence(struct umbra_vcpu *vcpu, struct umbra_space *space, u64 
 /* All of it; and its pages, too, if they have become a burden to fast.c. */
 static void clear(struct umbra_vcpu *vcpu, struct umbra_space *space)
 {
-	struct umbra_fast *fast = vcpu->mmu.fast;
-
-	if (fast->compared > UMBRA_COMPARE_ENOUGH) {
-		fast->compared = 0;
+	if (space->compared > UMBRA_COMPARE_ENOUGH) {
+		space->compared = 0;
 		shadow_space_wipe(vcpu, space);
 	}
 	shadow_space_clear(vcpu, space);

@@ -148,6 +148,7 @@ static void put_full_sstatus(struct builder *b)
 void umbra_switch_forget(struct umbra_vcpu *vcpu)
 {
 	umbra_count(vcpu, UMBRA_STAT_HOT_FORGET);
+	vcpu->sw->hot_changes++;
 	for (unsigned int i = 0; i < UMBRA_HOT_ENTRIES; i++)
 		vcpu->hot[i].tag = HOT_EMPTY;
 }
@@ -665,6 +666,7 @@ bool umbra_switch_learn(struct umbra_vcpu *vcpu, u64 pc,
 		link = put_end(&b);
 	if (WARN_ON_ONCE(b.nr > HOT_INSNS))
 		return false;
+	vcpu->sw->hot_changes++;
 	hot_unchain(vcpu, hot);
 	hot->tag = tag;
 	memcpy(hot->code, b.code, sizeof(hot->code));

@@ -123,6 +123,7 @@ struct umbra_switch {
 	u64 timer_hw;	/* the hart's stimecmp stands for the guest's, too */
 	u64 deadline;	/* and so it does from entry on, unless the host's is earlier */
 	u64 host_stimecmp;
+	u64 hot_changes;	/* of entries of the hot table, so far */
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
@@ -134,7 +135,7 @@ struct umbra_vcpu;
  * the hot table, struct umbra_fast, the heads of the reverse map and those of
  * the hash of shadow pages.  The rest of the slot is shadow_mmu/fast.h's.
  */
-#define UMBRA_SW_TEXT_PAGES	4
+#define UMBRA_SW_TEXT_PAGES	5
 #define UMBRA_SW_HOT_PAGES	((UMBRA_HOT_ENTRIES << HOT_SHIFT) / 4096)
 #define UMBRA_SW_FAST_PAGES	10
 #define UMBRA_SW_RMAP_PAGES	32

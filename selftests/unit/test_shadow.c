@@ -696,6 +696,7 @@ static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
 {
 	struct umbra_vcpu *vcpu = &hart->vcpu;
 
+	vcpu->sw->hot_changes++;
 	vcpu->hot[umbra_hot_index(pc, one_in(2))] = (struct umbra_hot) {
 		.tag = pc ^ vcpu->sw->salt, .code[HOT_INSNS - 1] = HOT_NOTE(kind, regs),
 	};
@@ -722,6 +723,7 @@ static void switch_space(u64 satp, int asid)
 		model_check(nr >= 1 && nr <= 3);
 		model_check(cpu->satp == (nr > 1 ? satp : oracle_satp_now(cpu_no(hart))));
 	}
+	hart->vcpu.sw->hot_changes++;
 	for (int i = 0; i < 4; i++)
 		hart->vcpu.hot[umbra_hot_index(pc + 4 + i / 2 * 4, i % 2)] =
 			(struct umbra_hot) {};

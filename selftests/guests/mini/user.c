@@ -315,13 +315,13 @@ static void disk_test(void)
 
 /* ---- what a trap costs ---- */
 
-#define CALLS	500
+#define CALLS	5000
 
 static void cost(void)
 {
 	u64 start, spent;
 
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < CALLS; i++)
 		call(SYS_GETPID, 0, 0);
 	start = rdtime();
 	for (int i = 0; i < CALLS; i++)

@@ -43,6 +43,7 @@ struct kvm_vcpu;
 	(sizeof(*(p)) + (n) * sizeof((p)->member[0]))
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile typeof(x) *)&(x) = (v))
+#define OPTIMIZER_HIDE_VAR(x)	asm("" : "+r"(x))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define xchg_acquire(p, v)	xchg(p, v)
