@@ -74,16 +74,21 @@ static inline void fence_va(struct umbra_switch *sw, u64 va)
 
 static inline void fence_all_va(struct umbra_switch *sw)
 {
-	hw_fence_all();
+	if (sw->asids)
+		hw_fence_all();
+	else
+		hw_fence_asid_0();
 	fast_of(sw)->unfenced = 0;
 	umbra_switch_count(sw, SW_COUNT_FENCES);
 }
 
+/* Another root.  What was taken from it when it was not loaded is use_space()'s. */
 static inline void set_satp(struct umbra_switch *sw, u64 satp)
 {
 	hw_csr_set(satp, satp);
 	umbra_switch_count(sw, SW_COUNT_SATP);
-	fence_all_va(sw);
+	if (!sw->asids)
+		fence_all_va(sw);
 }
 
 static inline bool frozen(const struct umbra_fast *f)
@@ -251,6 +256,10 @@ static inline bool fill_locked(struct umbra_fast *f, const struct fast_leaf *lea
 		if (!is_leaf(old) || ((old & V_PTE_X) &&
 				      ((old ^ spte) & V_PTE_PPN)))
 			return false;
+		/* Less than it was, or another page. */
+		if ((old & V_PTE_V) &&
+		    (((old ^ spte) & V_PTE_PPN) || (old & ~spte & (V_PTE_R | V_PTE_W | V_PTE_X))))
+			f->unfenced = 1;
 		if (sp->gpt && ((gpt[idx] ^ leaf->gpte) & V_PTE_PPN)) {
 			set_probing(f, 0);
 			rmap_del(f, leaf->id, idx,
@@ -340,13 +349,13 @@ static __switcher bool sw_clear_entry(struct umbra_fast *f, u32 id, unsigned int
 			return false;
 		rmap_del(f, id, idx, gfn);
 	} else {
-		f->unfenced = 1;
 		if (!--page_at(f, sp->next[idx])->linked)
 			orphan_add(f, sp->next[idx]);
 	}
 	*(volatile u64 *)entry = 0;
 	sp->used[idx / 64] &= ~(1UL << (idx % 64));
 	f->changes++;
+	f->unfenced = 1;
 	return true;
 }
 
@@ -781,6 +790,7 @@ static inline bool take_back(struct umbra_fast *f, u32 id, unsigned int idx)
 	}
 	*(volatile u64 *)entry &= ~V_PTE_V;
 	f->changes++;
+	f->unfenced = 1;
 	return true;
 }
 
@@ -1191,6 +1201,7 @@ static __switcher unsigned int sw_make_space(struct umbra_switch *sw, u64 satp)
 		hash(f, space->root[view]);
 	}
 	if (ok) {
+		sw->hot_changes++;
 		space->satp = satp;
 		space->seen = f->log_nr;
 		space->flips = f->flips;
@@ -1218,8 +1229,10 @@ static inline u64 root_for_s(const struct umbra_switch *sw, const struct umbra_s
 static inline void use_space(struct umbra_switch *sw, struct umbra_fast *f, u32 to, u64 seen)
 {
 	struct umbra_space *space = &f->spaces[to];
-	u64 hw = root_for_s(sw, space);
+	u64 hw;
 
+	OPTIMIZER_HIDE_VAR(space);
+	hw = root_for_s(sw, space);
 	if (to != f->now) {
 		f->spaces[f->now].seen = seen;
 		f->now = to;
@@ -1238,6 +1251,8 @@ static inline void use_space(struct umbra_switch *sw, struct umbra_fast *f, u32 
 	sw->trap_va = sw->vec_s;
 	sw->cpu.satp = space->satp;
 	set_satp(sw, hw);
+	if (f->unfenced)
+		fence_all_va(sw);
 }
 
 /*
@@ -1251,7 +1266,7 @@ static inline void use_space(struct umbra_switch *sw, struct umbra_fast *f, u32 
  * the old one catches up when it is next in use.
  */
 static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp, u64 seen,
-				     u8 reg)
+				      u8 reg)
 {
 	struct umbra_fast *f = fast_of(sw);
 	unsigned int i = f->hint[umbra_space_hint(satp)];
@@ -1299,9 +1314,9 @@ static __switcher u64 sw_switch_space(struct umbra_switch *sw, u64 pc, u64 satp,
 /*
  * The fence at cpu.pc is the first of three instructions that left this space for
  * another, and nothing is different now: they do so again, once the list of what the
- * other was made from has been looked through.  Far from simple is what this stands
- * for, so it takes no lock: who takes something away meanwhile has to wait until
- * the hart has left the guest anyhow, and might as well have come after it.
+ * other was made from has been looked through.  No shadow page is touched, so this takes
+ * no lock: who takes something away meanwhile has to wait until the hart has left the
+ * guest anyhow, and might as well have come after it.
  */
 static __switcher bool sw_go_way(struct umbra_switch *sw)
 {
@@ -1318,6 +1333,8 @@ static __switcher bool sw_go_way(struct umbra_switch *sw)
 	to = way->to;
 	space = &f->spaces[to];
 	q = &f->quick[to % UMBRA_QUICKS];
+	OPTIMIZER_HIDE_VAR(space);	/* as in fast_of() */
+	OPTIMIZER_HIDE_VAR(q);
 	if (way->pc != sw->cpu.pc || way->hot_changes != sw->hot_changes ||
 	    sw->cpu.gpr[way->reg] != space->satp || space->flips != f->flips ||
 	    space->mxr || f->spaces[f->now].mxr || !root_for_s(sw, space) ||
@@ -1377,7 +1394,8 @@ static __switcher u64 sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 	f->fences++;
 	if (rs1)
 		fence_va(sw, sw->cpu.gpr[rs1]);
-	else if (umbra_fence_hits(&f->log[seen % UMBRA_FENCE_LOG], space->satp))
+	else if (umbra_fence_hits(&f->log[seen % UMBRA_FENCE_LOG], space->satp) &&
+		 (!sw->asids || f->unfenced))
 		fence_all_va(sw);
 	done(sw, 4);
 	return SW_RESUME;
@@ -1388,7 +1406,7 @@ static __switcher u64 sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
  */
 __switcher u64 umbra_sw_fence(struct umbra_switch *sw, u64 rs1, u64 rs2)
 {
-	if (!(rs1 | rs2) && sw_go_way(sw))
-		return SW_RESUME;
-	return sw_fence(sw, rs1, rs2);
+	if (rs1 | rs2)
+		return sw_fence(sw, rs1, rs2);
+	return sw_go_way(sw) ? SW_RESUME : sw_fence(sw, 0, 0);
 }

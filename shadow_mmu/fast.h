@@ -219,7 +219,8 @@ static inline unsigned int umbra_post_hash(u64 pc, bool store)
  *	while: id + 1 of the oldest, 0: none; the others by
  *	shadow_page.orphan_next.  There when there are pages enough
  * @orphan_last: the youngest
- * @unfenced: fast.c has cleared links since the last full fence
+ * @unfenced: fast.c has taken something from a table since the last full fence: the
+ *	hart may remember it, in any address space (see umbra_host.asids)
  * @win: addresses in the guest's address space, see above
  * @post: by umbra_post_hash()
  * @way: by the space that was left
@@ -260,12 +261,13 @@ struct umbra_fast {
 	u64 fences;
 	u64 satps;
 	u64 posts;
-	struct umbra_post_site post[UMBRA_POST_SITES];
+	/* What a change of space needs lies in few pages: there may be nothing in the TLB. */
 	u8 hint[UMBRA_SPACE_HINTS];
+	struct umbra_way way[UMBRA_SPACES];
 	struct umbra_logged_fence log[UMBRA_FENCE_LOG];
 	struct umbra_space spaces[UMBRA_SPACES];
 	struct umbra_quick quick[UMBRA_QUICKS];
-	struct umbra_way way[UMBRA_SPACES];
+	struct umbra_post_site post[UMBRA_POST_SITES];
 };
 
 /**

@@ -35,14 +35,27 @@ static inline void hw_clear_release(u32 *at)
 	asm volatile("amoswap.w.rl zero, zero, %0" : "+A"(*at) : : "memory");
 }
 
+/* Switch.c makes it one of everything where the hart cannot be trusted with less. */
+#define HW_SELECTIVE_FENCE(operands)					\
+	"1:	sfence.vma " operands "\n"				\
+	"	.pushsection umbra.selective_fences, \"a\", @progbits\n"	\
+	"	.8byte 1b\n"						\
+	"	.popsection\n"
+
 static inline void hw_fence_va(u64 va)
 {
-	asm volatile("sfence.vma %0, zero" : : "r"(va) : "memory");
+	asm volatile(HW_SELECTIVE_FENCE("%0, zero") : : "r"(va) : "memory");
 }
 
 static inline void hw_fence_all(void)
 {
 	asm volatile("sfence.vma" : : : "memory");
+}
+
+/* Of ASID 0 alone, without what is global: the switcher's own pages. */
+static inline void hw_fence_asid_0(void)
+{
+	asm volatile(HW_SELECTIVE_FENCE("zero, %0") : : "r"(0L) : "memory");
 }
 
 #define hw_csr_set(csr, val) \

@@ -413,9 +413,15 @@ int shadow_read_gpte(struct umbra_vcpu *vcpu, u64 gpa, u64 *pte)
 
 /* --- address spaces --------------------------------------------------------------- */
 
-u64 shadow_make_satp(const u64 *root)
+u64 shadow_make_satp(const u64 *root, u64 asid)
 {
-	return (umbra_host.satp_mode << V_SATP_MODE_SHIFT) | (__pa(root) >> 12);
+	return umbra_host.satp_mode << V_SATP_MODE_SHIFT | asid << V_SATP_ASID_SHIFT |
+	       __pa(root) >> 12;
+}
+
+static u64 root_satp(const struct shadow_page *sp)
+{
+	return shadow_make_satp(sp->spt, umbra_host.asids ? sp->id + 1 : 0);
 }
 
 /*
@@ -656,6 +662,7 @@ static struct umbra_space *space_make(struct umbra_vcpu *vcpu, u64 satp, bool mx
 		.salt_s = salt_bits(satp ? SALT_GLOBAL : SALT_BARE),
 	};
 	fast->changes++;
+	vcpu->sw->hot_changes++;
 	return space;
 }
 
@@ -674,7 +681,8 @@ static struct shadow_page *root_get(struct umbra_vcpu *vcpu, u64 satp, u8 view)
 	/* It may have been a root before, and missed fences since. */
 	umbra_mmu_lock(mmu);
 	page_empty(vcpu, sp);
-	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]);
+	/* The same in each: the fences of fast.c and switch_asm.S leave it alone. */
+	sp->spt[mmu->sw_slot] = shadow_make_link(mmu->sw_tables[umbra_host.levels - 2]) | V_PTE_G;
 	umbra_mmu_unlock(mmu);
 	return sp;
 }
@@ -760,7 +768,7 @@ static bool space_add_view(struct umbra_vcpu *vcpu, struct umbra_space *space,
 	if (space->satp && view != UMBRA_VIEW_U)
 		adopt_global(vcpu, space, sp, view);
 	space->root[view] = sp->id;
-	space->hw[view] = shadow_make_satp(sp->spt);
+	space->hw[view] = root_satp(sp);
 	/* Bare: the same for whoever asks. */
 	for (int v = 0; !space->satp && v < UMBRA_VIEWS; v++) {
 		space->root[v] = space->root[view];
@@ -829,6 +837,8 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 			return -ENOMEM;
 	}
 	refill_spare(&vcpu->mmu);
+	/* The way into the guest fences everything. */
+	fast->unfenced = 0;
 	space = shadow_space_now(vcpu);
 	sw->root_u = space->hw[UMBRA_VIEW_U];
 	sw->root_s = space->hw[UMBRA_VIEW_S];
@@ -842,7 +852,7 @@ int umbra_mmu_load(struct umbra_vcpu *vcpu)
 	sw->salt_s = space->salt_s;
 	sw->vec_s = space->salt_s ? sw->vec_salted : sw->vec_shared;
 	sw->salt = sw->salt_s;
-	sw->entry_satp = shadow_make_satp(shadow_root_now(vcpu)->spt);
+	sw->entry_satp = root_satp(shadow_root_now(vcpu));
 	switch (vcpu->cpu->priv) {
 	case UMBRA_PRIV_U:
 		sw->trap_va = sw->vec_u;
@@ -868,8 +878,10 @@ void umbra_mmu_private_salt(struct umbra_vcpu *vcpu)
 	/* Physical addresses are nobody's. */
 	if (!space || !space->satp || vcpu->cpu->priv != UMBRA_PRIV_S)
 		return;
-	if (!salt_is_private(space->salt_s))
+	if (!salt_is_private(space->salt_s)) {
 		space->salt_s = private_salt(vcpu);
+		vcpu->sw->hot_changes++;
+	}
 	vcpu->sw->salt_s = space->salt_s;
 }
 

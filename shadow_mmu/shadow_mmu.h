@@ -139,7 +139,7 @@ u64 shadow_make_kernel(const void *page, u64 bits);
 /* ... and of a pointer to the next table. */
 u64 shadow_make_link(const u64 *table);
 /* Hardware satp of a root table. */
-u64 shadow_make_satp(const u64 *root);
+u64 shadow_make_satp(const u64 *root, u64 asid);
 
 /*
  * A page of ours in the switcher's slot that the guest may execute, in every

@@ -302,10 +302,11 @@ static enum verdict check_mode(struct report *r)
 
 static enum verdict check_asid(struct report *r)
 {
-	char text[128];
+	char text[128], used[8];
 
 	if (module_param("asid_bits", text, sizeof(text)))
-		return found(r, OK, "%s", text);
+		return found(r, OK, "%s%s", text, module_param("asids", used, sizeof(used)) &&
+			     used[0] == 'Y' ? "" : ", not used: guests run, with more TLB flushes");
 	if (kernel_log("ASID allocator using ", text, sizeof(text)))
 		return found(r, OK, "the kernel uses %s", text);
 	if (kernel_log("ASID allocator disabled", text, sizeof(text)))

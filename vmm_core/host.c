@@ -29,6 +29,14 @@ static char *host_mmu = "unknown";
 module_param(host_mmu, charp, 0444);
 MODULE_PARM_DESC(host_mmu, "address mode of the host: sv39, sv48, sv57 (found out at load)");
 
+static bool asids = true;
+module_param(asids, bool, 0444);
+MODULE_PARM_DESC(asids, "tell shadow tables apart by the hart's ASIDs, if it has enough (default: on)");
+
+static bool full_fences;
+module_param(full_fences, bool, 0444);
+MODULE_PARM_DESC(full_fences, "flush the whole TLB where an address or an ASID would do (default: on harts that need it)");
+
 static int asid_bits = -1;
 module_param(asid_bits, int, 0444);
 MODULE_PARM_DESC(asid_bits, "bits of satp.ASID that the hart implements (found out at load)");
@@ -123,6 +131,19 @@ static int probe_asid_bits(void)
 	return fls64(got);
 }
 
+/*
+ * SiFive's erratum CIP-1200: sfence.vma with an operand may leave what it should
+ * not.  Linux, if it was configured for it, knows the same cores by the same numbers.
+ */
+static bool has_cip_1200(void)
+{
+	u64 marchid = umbra_host.marchid, mimpid = umbra_host.mimpid;
+
+	return umbra_host.mvendorid == 0x489 &&
+	       (marchid == 0x8000000000000007 || marchid == 1) &&
+	       (mimpid & 0xffffff) <= 0x200630 && mimpid != 0x1200626;
+}
+
 /* A kernel that registers SSE handlers may be entered by M-mode at any time. */
 static bool sse_in_use(void)
 {
@@ -144,6 +165,9 @@ int umbra_host_probe(void)
 	umbra_host.levels = umbra_host.satp_mode - V_SATP_SV39 + 3;
 	host_mmu = (char *)mode_name[umbra_host.levels - 3];
 	asid_bits = probe_asid_bits();
+	/* A root's is the number of its shadow page, and not 0. */
+	asids &= BIT(asid_bits) > UMBRA_SHADOW_MAX;
+	umbra_host.asids = asids;
 	if (sse_in_use()) {
 		pr_err("umbra: this kernel uses supervisor software events (SSE), which would enter it while a guest's page table is loaded; boot with a kernel or firmware without SSE\n");
 		return -ENODEV;
@@ -168,5 +192,7 @@ int umbra_host_probe(void)
 	umbra_host.mvendorid = sbi_base(SBI_EXT_BASE_GET_MVENDORID);
 	umbra_host.marchid = sbi_base(SBI_EXT_BASE_GET_MARCHID);
 	umbra_host.mimpid = sbi_base(SBI_EXT_BASE_GET_MIMPID);
+	full_fences |= has_cip_1200();
+	umbra_host.full_fences = full_fences;
 	return 0;
 }

@@ -61,7 +61,7 @@ static int probe_build(struct probe *p)
 					 V_PTE_R | V_PTE_X);
 	}
 	p->tables[top][mmu->sw_slot] = shadow_make_link(mmu->sw_tables[top - 1]);
-	p->vcpu->sw->entry_satp = shadow_make_satp(p->tables[top]);
+	p->vcpu->sw->entry_satp = shadow_make_satp(p->tables[top], 0);
 	p->vcpu->sw->hw_sstatus = V_UXL_64 | V_SPIE;
 	flush_icache_all();
 	return 0;

@@ -88,7 +88,27 @@ static_assert(offsetof(struct umbra_hot, code) == HOT_CODE);
 
 #define SW_TEXT_ORDER	get_order(UMBRA_SW_TEXT_PAGES * PAGE_SIZE)
 
+#define NOP		0x13
+#define SFENCE_OPERANDS	(31 << 15 | 31 << 20)
+
 static struct page *text_pages;
+
+static u32 *copied_insn(const char *insn)
+{
+	return page_address(text_pages) + (insn - umbra_sw_start);
+}
+
+/* What the host does not need, or cannot be trusted with. */
+static void patch_fences(void)
+{
+	const char *const *at;
+
+	for (at = umbra_selective_fences;
+	     umbra_host.full_fences && at < umbra_selective_fences_end; at++)
+		*copied_insn(*at) &= ~SFENCE_OPERANDS;
+	for (at = umbra_view_fences; umbra_host.asids && at < umbra_view_fences_end; at++)
+		*copied_insn(*at) = NOP;
+}
 
 int umbra_switch_init(void)
 {
@@ -100,6 +120,7 @@ int umbra_switch_init(void)
 	if (!text_pages)
 		return -ENOMEM;
 	memcpy(page_address(text_pages), umbra_sw_start, size);
+	patch_fences();
 	flush_icache_all();
 	return 0;
 }
@@ -123,6 +144,7 @@ int umbra_switch_create(struct umbra_vcpu *vcpu)
 	vcpu->mmu.rmap = (void *)vcpu->mmu.fast + UMBRA_SW_FAST_PAGES * PAGE_SIZE;
 	vcpu->mmu.hash = (void *)vcpu->mmu.rmap + UMBRA_SW_RMAP_PAGES * PAGE_SIZE;
 	vcpu->sw->has_senvcfg = umbra_host.senvcfg;
+	vcpu->sw->asids = umbra_host.asids;
 	vcpu->sw->fpv_mask = V_FPV;
 	return 0;
 }

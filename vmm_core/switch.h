@@ -123,7 +123,8 @@ struct umbra_switch {
 	u64 timer_hw;	/* the hart's stimecmp stands for the guest's, too */
 	u64 deadline;	/* and so it does from entry on, unless the host's is earlier */
 	u64 host_stimecmp;
-	u64 hot_changes;	/* of entries of the hot table, so far */
+	u64 hot_changes;	/* of entries of the hot table, and of whose they are */
+	u64 asids;	/* umbra_host.asids */
 	struct umbra_machine machine __aligned(SW_MACHINE_ALIGN);
 };
 
@@ -199,6 +200,9 @@ static inline void umbra_switch_count(struct umbra_switch *sw, int slot)
 /* switch_asm.S: the way in, the blob, and what hot entries call in it. */
 void umbra_switch_enter(struct umbra_switch *sw);
 extern const char umbra_sw_start[], umbra_sw_end[];
+/* Instructions in it that ASIDs make superfluous; sfence.vma with operands. */
+extern const char *const umbra_view_fences[], *const umbra_view_fences_end[];
+extern const char *const umbra_selective_fences[], *const umbra_selective_fences_end[];
 extern const char umbra_sw_arrive[], umbra_sw_abort[];
 extern const char umbra_sw_trap_u[], umbra_sw_trap_s[], umbra_sw_trap_salted[];
 extern const char umbra_sw_done[], umbra_sw_bail[];

@@ -59,6 +59,42 @@
 #endif
 	.endm
 
+/*
+ * The fence behind a satp write that loads another root of ours: of ASID 0, so that
+ * what the hart knows of the switcher's own pages, which are global, may stay.
+ * Where roots have ASIDs it is not needed: switch.c turns what is listed in
+ * umbra_view_fences into nops.  Clobbers \tmp.
+ */
+	.macro	list label, section
+	.pushsection \section, "a", @progbits
+	.8byte	\label
+	.popsection
+	.endm
+
+	.macro	view_fence tmp
+	li	\tmp, 0
+.Lfence\@:
+	sfence.vma zero, \tmp
+	list	.Lfence\@, umbra.view_fences
+	list	.Lfence\@, umbra.selective_fences
+#ifdef UMBRA_COUNT
+	ld	\tmp, SW_COUNT_FENCES(t6)
+.Lcount\@:
+	addi	\tmp, \tmp, 1
+	sd	\tmp, SW_COUNT_FENCES(t6)
+	list	.Lcount\@, umbra.view_fences
+#endif
+	.endm
+
+	.section umbra.view_fences, "a", @progbits
+	.balign	8
+	.globl	umbra_view_fences
+umbra_view_fences:
+	.section umbra.selective_fences, "a", @progbits
+	.balign	8
+	.globl	umbra_selective_fences
+umbra_selective_fences:
+
 	.text
 	.option	push
 	.option	norvc
@@ -320,9 +356,8 @@ umbra_sw_trap_u:
 	ld	t4, SW_ROOT_PRIV_S(t6)
 	beqz	t4, 2f
 	csrw	satp, t4
-	sfence.vma
+	view_fence t4
 	count	SW_COUNT_SATP, t4
-	count	SW_COUNT_FENCES, t4
 	csrr	t4, sepc
 	sd	t4, SW_SEPC(t6)
 	sd	t5, SW_SCAUSE(t6)
@@ -493,9 +528,8 @@ sw_bail_op:
 	.macro	load_root root, tmp
 	sd	\root, SW_ROOT_PRIV_S(t6)
 	csrw	satp, \root
-	sfence.vma
+	view_fence \tmp
 	count	SW_COUNT_SATP, \tmp
-	count	SW_COUNT_FENCES, \tmp
 	.endm
 
 /* csrs sstatus, t3: user_access_begin(), and all that is not irq_restore() */
@@ -664,9 +698,8 @@ umbra_sw_sret:
 	ld	t5, SW_ROOT_U(t6)
 	beqz	t5, umbra_sw_bail
 	csrw	satp, t5
-	sfence.vma
+	view_fence t5
 	count	SW_COUNT_SATP, t5
-	count	SW_COUNT_FENCES, t5
 	sd	zero, SW_PRIV(t6)
 	ld	t5, SW_VEC_U(t6)
 	csrw	stvec, t5
@@ -719,9 +752,8 @@ sw_return_to:					/* t4, from a trap of the guest's */
 	ld	t4, SW_SALT_S(t6)
 	sd	t4, SW_SALT(t6)
 	csrw	satp, t2
-	sfence.vma
+	view_fence t4
 	count	SW_COUNT_SATP, t4
-	count	SW_COUNT_FENCES, t4
 	ld	t4, SW_HAS_SENVCFG(t6)
 	beqz	t4, 3f
 	csrw	SENVCFG, t5

@@ -6,3 +6,11 @@
 	.section .umbra.switcher, "ax", @progbits
 	.globl	umbra_sw_end
 umbra_sw_end:
+
+/* ... and of its lists. */
+	.section umbra.view_fences, "a", @progbits
+	.globl	umbra_view_fences_end
+umbra_view_fences_end:
+	.section umbra.selective_fences, "a", @progbits
+	.globl	umbra_selective_fences_end
+umbra_selective_fences_end:

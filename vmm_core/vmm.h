@@ -324,11 +324,17 @@ struct umbra_vm {
  * struct umbra_host - what the module found out about the host
  * @levels: page-table levels the host runs with (3, 4, 5)
  * @satp_mode: its satp.MODE
+ * @asids: roots of shadow tables have ASIDs of the hart's.  What is loaded instead of
+ *	another needs no fence then; all that is taken from a table does, in all ASIDs.
+ *	Guest and host share none: there is a fence of everything between them
+ * @full_fences: sfence.vma is to have no operands
  * @isa: extensions a guest may be given, bit per KVM_RISCV_ISA_EXT_*
  */
 struct umbra_host {
 	int levels;
 	u64 satp_mode;
+	bool asids;
+	bool full_fences;
 	u64 isa[2];
 	bool fp;
 	bool vector;

@@ -242,9 +242,10 @@ def bench_board(cpu, name):
     return b
 
 
-def umbra_board(cpu, name, counting=False, umbra_args=""):
+def umbra_board(cpu, name, counting=False):
     b = bench_board(cpu, name)
-    b.umbra(umbra_args, os.path.join(TREE, "build", HOST + ".count") if counting else None)
+    # Most boards have no ASIDs.
+    b.umbra("asids=0" if cpu == CPUS["board"] else "", os.path.join(TREE, "build", HOST + ".count") if counting else None)
     b.add(os.path.join(TREE, "selftests", "bench", "hook"), "/bin/bench-hook")
     return b
 
@@ -402,6 +403,51 @@ def native_starts(cpu):
     }
 
 
+# --- a kernel that fences everything, four times in each trap ---------------------------
+
+
+MINI = "mini_syscall"
+MINI_ELF = os.path.join(TREE, "build", "selftests", "guests", "m-mini-sstc.elf")
+
+
+def read_mini(text):
+    found = re.search(r"^# (\d+) ns for a system call", text, re.M)
+    if not found:
+        raise LabError(MINI + ": the guest said:\n" + text)
+    return {MINI: float(found.group(1))}
+
+
+def native_mini(cpu):
+    """It sets its timer itself: clint would do it in M-mode."""
+    with tempfile.TemporaryDirectory() as tmp:
+        log = os.path.join(tmp, "log")
+        cmd = ["qemu-system-riscv64", "-M", "virt", "-cpu", cpu + ",sstc=on", "-m", "128M", "-bios", "none"]
+        cmd += ["-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot", "-serial", "file:" + log]
+        cmd += ["-accel", "tcg,thread=single", "-icount", ICOUNT, "-kernel", MINI_ELF]
+        cmd += ["-global", "virtio-mmio.force-legacy=false"]
+        for n, serial in enumerate(("umbra-test", "")):
+            disk = os.path.join(tmp, "disk%d" % n)
+            with open(disk, "wb") as f:
+                f.truncate(2 * MIB)
+            cmd += ["-drive", "if=none,format=raw,discard=unmap,id=d%d,file=%s" % (n, disk)]
+            cmd += ["-device", "virtio-blk-device,bus=virtio-mmio-bus.%d,drive=d%d,serial=%s" % (n, n, serial)]
+        subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=300, check=True)
+        with open(log, errors="replace") as f:
+            return read_mini(f.read().replace("\r", ""))
+
+
+def umbra_mini(cpu):
+    out = []
+    b = umbra_board(cpu, "mini")
+    b.add(MINI_ELF, "/guest/mini.elf")
+    b.port("out", out.append)
+    script = "truncate -s 2M /tmp/a /tmp/b\n"
+    script += "umbra run --bios none --kernel /guest/mini.elf --memory 128M --no-reboot"
+    script += " --disk /tmp/a,serial=umbra-test --disk /tmp/b </dev/null\n"
+    run(b, script, MINI)
+    return read_mini(b"".join(out).decode(errors="replace").replace("\r", ""))
+
+
 # --- profile --------------------------------------------------------------------------
 
 
@@ -554,6 +600,10 @@ def bench(cpu, rows, path, rivals):
         told("starts and boots")
         times["N"].update(native_starts(cpu))
         times["U"].update(umbra_starts(cpu))
+    if not rows or MINI in rows:
+        told(MINI)
+        times["N"].update(native_mini(cpu))
+        times["U"].update(umbra_mini(cpu))
     for rival in rivals:
         told("under " + rival.name)
         times[rival.label].update(rival.rows(rows))
@@ -561,7 +611,7 @@ def bench(cpu, rows, path, rivals):
             told("starts under " + rival.name)
             times[rival.label].update(rival.starts())
     told("done")
-    order = list(n.rows) + ["boot", "boot_stamps", "boot_console", "launcher_start"]
+    order = list(n.rows) + [MINI, "boot", "boot_stamps", "boot_console", "launcher_start"]
     table([r for r in order if r in times["U"] and (not rows or r in rows)], times, counter, path)
     return 0
 

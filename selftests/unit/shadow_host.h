@@ -43,9 +43,10 @@ static_assert(PAGE_SWITCHER + UMBRA_SW_TEXT_PAGES + MAX_VCPUS * UMBRA_SW_DATA_PA
 /* A guest page once it is another's: PTEs that map frame 0x80000 with all rights. */
 #define POISON_PTE	(0x80000ULL << 10 | 0xff)
 
-/* One hart's TLB entry, for 4 KiB of virtual addresses. */
+/* One hart's TLB entry, for 4 KiB of virtual addresses of one ASID. */
 struct tlb_entry {
 	bool valid;
+	u64 asid;
 	u64 va;
 	u64 pfn;
 	u64 pte;
@@ -54,6 +55,7 @@ struct tlb_entry {
 /* An entry that is no leaf, which the hart remembers: the table for @va at @level. */
 struct link_entry {
 	u64 *table;	/* NULL: none */
+	u64 asid;
 	u64 va;
 	int level;
 };
@@ -583,6 +585,11 @@ bool model_get_user(u64 *to, unsigned long va)
 
 /* --- harts --------------------------------------------------------------------------- */
 
+static u64 hw_asid(u64 satp)
+{
+	return satp >> V_SATP_ASID_SHIFT & V_SATP_ASID_MASK;
+}
+
 /* The part of @va that leads to a table at @level. */
 static u64 link_va(u64 va, int level)
 {
@@ -601,11 +608,12 @@ static u64 hart_walk_from(struct hart *h, u64 *table, int level, u64 va, u64 *pf
 			return 0;
 		if (!umbra_pte_leaf(pte)) {
 			model_check(level);
-			model_check((pte & ~V_PTE_PPN) == V_PTE_V);
+			/* G: the switcher's. */
+			model_check((pte & ~V_PTE_PPN & ~V_PTE_G) == V_PTE_V);
 			table = pfn_to_kaddr(ppn);
 			if (h && one_in(2))
 				h->links[host_rand() % LINK_ENTRIES] = (struct link_entry) {
-					table, link_va(va, level - 1), level - 1
+					table, hw_asid(h->satp), link_va(va, level - 1), level - 1
 				};
 			continue;
 		}
@@ -635,6 +643,20 @@ static bool link_leads(const struct link_entry *link, u64 va)
 	return link->table && link->va == link_va(va, link->level);
 }
 
+static void tlb_clear(struct hart *h)
+{
+	memset(h->tlb, 0, sizeof(h->tlb));
+	memset(h->links, 0, sizeof(h->links));
+}
+
+/* Another root is loaded; without ASIDs, and a fence. */
+static void hart_load_root(struct hart *h, u64 root)
+{
+	h->satp = root;
+	if (!umbra_host.asids)
+		tlb_clear(h);
+}
+
 void hw_fence_va(u64 va)
 {
 	for (int i = 0; i < LINK_ENTRIES; i++)
@@ -645,15 +667,19 @@ void hw_fence_va(u64 va)
 			host.cur->tlb[i].valid = false;
 }
 
-static void tlb_clear(struct hart *h)
-{
-	memset(h->tlb, 0, sizeof(h->tlb));
-	memset(h->links, 0, sizeof(h->links));
-}
-
 void hw_fence_all(void)
 {
 	tlb_clear(host.cur);
+}
+
+void hw_fence_asid_0(void)
+{
+	for (int i = 0; i < LINK_ENTRIES; i++)
+		if (!host.cur->links[i].asid)
+			host.cur->links[i].table = NULL;
+	for (int i = 0; i < TLB_ENTRIES; i++)
+		if (!host.cur->tlb[i].asid)
+			host.cur->tlb[i].valid = false;
 }
 
 void hw_csr_write(const char *csr, u64 val)
@@ -745,7 +771,8 @@ static u64 hart_translate(struct hart *h, u64 va, u64 want, u64 *pfn)
 
 	for (int i = 0; i < TLB_ENTRIES; i++) {
 		e = &h->tlb[i];
-		if (!e->valid || e->va != (va & ~0xfffULL) || one_in(8))
+		if (!e->valid || e->va != (va & ~0xfffULL) || e->asid != hw_asid(h->satp) ||
+		    one_in(8))
 			continue;
 		*pfn = e->pfn;
 		return e->pte & want;
@@ -753,7 +780,7 @@ static u64 hart_translate(struct hart *h, u64 va, u64 want, u64 *pfn)
 	for (int i = 0; !walked && i < LINK_ENTRIES; i++) {
 		struct link_entry link = h->links[i];
 
-		walked = link_leads(&link, va) && !one_in(4);
+		walked = link_leads(&link, va) && link.asid == hw_asid(h->satp) && !one_in(4);
 		if (walked)
 			pte = hart_walk_from(h, link.table, link.level, va, pfn);
 	}
@@ -761,7 +788,9 @@ static u64 hart_translate(struct hart *h, u64 va, u64 want, u64 *pfn)
 		pte = hart_walk(h, h->satp, va, pfn);
 	/* Nothing may be kept, too. */
 	e = &h->tlb[host_rand() % TLB_ENTRIES];
-	*e = (struct tlb_entry) { true, va & ~0xfffULL, *pfn, pte & V_PTE_U ? pte : 0 };
+	*e = (struct tlb_entry) {
+		true, hw_asid(h->satp), va & ~0xfffULL, *pfn, pte & V_PTE_U ? pte : 0
+	};
 	return e->pte & want;
 }
 

@@ -34,6 +34,7 @@ struct setup {
 	u8 huge;		/* slot 0 in pages of: 0: 4 KiB, 1: 2 MiB, 2: 1 GiB */
 	u8 nr_vcpus, nr_vas, nr_frames, nr_satps;
 	bool svade;
+	bool asids;		/* of the host's, for its roots */
 	u64 va[MAX_VAS];
 	u64 frame[MAX_FRAMES];	/* tables and data */
 	u64 satp[MAX_SATPS];
@@ -92,7 +93,7 @@ static bool raced;			/* another hart did something meanwhile */
 
 static struct {
 	u64 steps, scripts, mapped, stored, page_faults, access_faults, emulated, waits;
-	u64 fast_fills, fast_spurious, reflected, fast_fences, fast_satps, runs, aborts;
+	u64 fast_fills, fast_spurious, reflected, fast_fences, fast_satps, runs, ways, aborts;
 	u64 slow_fills, resets, moves, races, no_memory, judged;
 } count;
 
@@ -221,6 +222,20 @@ static void judge_entry(const struct hart *h, int view, u64 va, u64 pte, u64 pfn
 }
 
 /*
+ * The same of an entry for @asid: of the root that is loaded, or of one that the
+ * switcher may load without a fence.  No other is used without being judged then.
+ */
+static void judge_remembered(const struct hart *h, const u64 *root, u64 asid, u64 va,
+			     u64 pte, u64 pfn, const char *where)
+{
+	if (asid == hw_asid(h->satp))
+		judge_entry(h, -1, va, pte, pfn, where);
+	for (int view = 0; oracle_satp_now(cpu_no(h)) && view < UMBRA_VIEWS; view++)
+		if (umbra_host.asids && asid == hw_asid(root[view]))
+			judge_entry(h, view, va, pte, pfn, where);
+}
+
+/*
  * All that hart @h could use: its TLB, with links to tables, the root that is
  * loaded, and those that the switcher may load without asking.
  */
@@ -234,8 +249,8 @@ static void judge_hart(const struct hart *h)
 		return;
 	for (int i = 0; i < TLB_ENTRIES; i++)
 		if (h->tlb[i].valid)
-			judge_entry(h, -1, h->tlb[i].va, h->tlb[i].pte, h->tlb[i].pfn,
-				    "the TLB");
+			judge_remembered(h, root, h->tlb[i].asid, h->tlb[i].va, h->tlb[i].pte,
+					 h->tlb[i].pfn, "the TLB");
 	for (unsigned int i = 0; i < setup->nr_vas; i++) {
 		u64 va = setup->va[i];
 		u64 pte = hart_walk(NULL, h->satp, va, &pfn);
@@ -245,7 +260,8 @@ static void judge_hart(const struct hart *h)
 			if (!link_leads(&h->links[n], va))
 				continue;
 			pte = hart_walk_from(NULL, h->links[n].table, h->links[n].level, va, &pfn);
-			judge_entry(h, -1, va, pte, pfn, "a link that the hart remembers");
+			judge_remembered(h, root, h->links[n].asid, va, pte, pfn,
+					 "a link that the hart remembers");
 		}
 		for (int view = 0; oracle_satp_now(cpu_no(h)) && view < UMBRA_VIEWS; view++) {
 			pte = hart_walk(NULL, root[view], va, &pfn);
@@ -414,8 +430,7 @@ static void reflected(u64 va, enum umbra_access access, const struct umbra_cpu *
 	cpu->priv = before->priv;
 	if (before->priv == UMBRA_PRIV_S)
 		return judge_fault(va, access, cpu->scause);
-	hart->satp = sw->root_u;
-	tlb_clear(hart);
+	hart_load_root(hart, sw->root_u);
 	judge_fault(va, access, cpu->scause);
 }
 
@@ -692,14 +707,27 @@ static void set_satp(u64 satp)
 	oracle_satp(cpu_no(hart), satp, moment_of_effect());
 }
 
-static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
+static void make_cold(u64 pc)
 {
 	struct umbra_vcpu *vcpu = &hart->vcpu;
 
 	vcpu->sw->hot_changes++;
-	vcpu->hot[umbra_hot_index(pc, one_in(2))] = (struct umbra_hot) {
+	for (int other = 0; other < 2; other++)
+		vcpu->hot[umbra_hot_index(pc, other)].tag = HOT_EMPTY;
+}
+
+static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
+{
+	struct umbra_vcpu *vcpu = &hart->vcpu;
+	struct umbra_hot hot = {
 		.tag = pc ^ vcpu->sw->salt, .code[HOT_INSNS - 1] = HOT_NOTE(kind, regs),
 	};
+
+	for (int other = 0; other < 2; other++)
+		if (!memcmp(&vcpu->hot[umbra_hot_index(pc, other)], &hot, sizeof(hot)))
+			return;
+	make_cold(pc);
+	vcpu->hot[umbra_hot_index(pc, one_in(2))] = hot;
 }
 
 /*
@@ -709,24 +737,26 @@ static void make_hot(u64 pc, enum umbra_hot_kind kind, unsigned int regs)
 static void switch_space(u64 satp, int asid)
 {
 	struct umbra_cpu *cpu = hart->vcpu.cpu;
-	u64 pc = 0x1000, nr = 0;
+	/* Nobody else is there, so what is hot may stay hot. */
+	u64 pc = 0x3000, nr = 0, log_nr = hart->vcpu.mmu.fast->log_nr;
+	bool three = step->rand % 8;
 
 	cpu->gpr[6] = asid < 0 ? 0 : oracle.asid[asid];
 	cpu->gpr[7] = satp;
 	cpu->pc = pc;
 	make_hot(pc + 4, UMBRA_HOT_SATP, 7);
-	make_hot(pc + 8, UMBRA_HOT_FENCE, asid < 0 ? 0 : 6 << 5);
+	if (three)
+		make_hot(pc + 8, UMBRA_HOT_FENCE, asid < 0 ? 0 : 6 << 5);
+	else
+		make_cold(pc + 8);
 	if (!(step->how & BY_SLOW) && hart->in_guest && cpu->priv == UMBRA_PRIV_S &&
 	    call_fast(hart, FAST_FENCE, 0, asid < 0 ? 0 : 6)) {
 		model_check(hart->sepc_set);
 		nr = (hart->sepc - pc) / 4;
-		model_check(nr >= 1 && nr <= 3);
+		model_check(nr >= 1 && nr <= 2 + three);
 		model_check(cpu->satp == (nr > 1 ? satp : oracle_satp_now(cpu_no(hart))));
 	}
-	hart->vcpu.sw->hot_changes++;
-	for (int i = 0; i < 4; i++)
-		hart->vcpu.hot[umbra_hot_index(pc + 4 + i / 2 * 4, i % 2)] =
-			(struct umbra_hot) {};
+	count.ways += nr == 3 && hart->vcpu.mmu.fast->log_nr == log_nr + 1;
 	if (!nr) {
 		hart_exit(hart);
 		umbra_mmu_fence(&hart->vcpu, true, 0, asid < 0, cpu->gpr[6]);
@@ -754,13 +784,6 @@ static void touch(u64 gpa, enum umbra_access access)
 	set_satp(satp);
 }
 
-/* The switcher loads another root of the space in use: stubs of switch_asm.S. */
-static void load_root(u64 root)
-{
-	hart->satp = root;
-	tlb_clear(hart);
-}
-
 static void set_sstatus(u64 bit, bool on)
 {
 	struct umbra_switch *sw = hart->vcpu.sw;
@@ -771,7 +794,7 @@ static void set_sstatus(u64 bit, bool on)
 	    sw->cpu.priv == UMBRA_PRIV_S && root) {
 		sw->cpu.sstatus = new;
 		sw->root_priv_s = root;
-		return load_root(root);
+		return hart_load_root(hart, root);
 	}
 	hart_exit(hart);
 	sw->cpu.sstatus = new;
@@ -788,7 +811,7 @@ static void set_priv(bool supervisor)
 	sw->cpu.priv = supervisor ? UMBRA_PRIV_S : UMBRA_PRIV_U;
 	if ((step->how & BY_SLOW) || !hart->in_guest || !root)
 		return hart_exit(hart);
-	load_root(root);
+	hart_load_root(hart, root);
 }
 
 /* An invalidation that takes a while: between its two halves other steps run. */
@@ -1010,9 +1033,12 @@ static void machine_create(const struct setup *s)
 		oracle.asid[n] = umbra_satp_asid(s->satp[i]);
 		oracle.nr_asids = max(oracle.nr_asids, n + 1);
 	}
+	umbra_host.asids = s->asids;
 	vm_create(s->nr_vcpus);
-	for (unsigned int i = 0; i < s->nr_vcpus; i++)
+	for (unsigned int i = 0; i < s->nr_vcpus; i++) {
 		host.hart[i].vcpu.feat.svade = s->svade;
+		host.hart[i].vcpu.sw->asids = s->asids;
+	}
 	for (int i = 0; i < NR_SLOTS; i++)
 		if (slot_set(i, true, 0))
 			model_fail("umbra_memslot_set()");
@@ -1121,6 +1147,7 @@ static void random_setup(struct setup *s, unsigned int kind)
 	s->levels = 3 + unit_rand_below(3);
 	s->huge = unit_rand_below(3);
 	s->svade = chance(25);
+	s->asids = chance(60);
 	s->nr_vcpus = chance(60) ? 1 : 2 + unit_rand_below(2);
 	s->nr_vas = 4 + unit_rand_below(MAX_VAS - 3);
 	s->nr_frames = 6 + unit_rand_below(MAX_FRAMES - 5);
@@ -1229,6 +1256,9 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 		t->op = OP_ACCESS;
 	if ((kind & HOPS) && chance(12))
 		t->op = OP_SATP;
+	/* To and fro, as in traps of xv6. */
+	if ((kind & FULL) && !(kind & HOPS) && chance(30))
+		t->op = OP_SWITCH;
 	/* What was just changed, or fenced, is looked at. */
 	t->a = before && before->a != NONE && chance(60) ? before->a :
 	       unit_rand_below(MAX_VAS);
@@ -1381,8 +1411,9 @@ static void print_script(const struct setup *s, const struct step *steps, int nr
 {
 	printf("# static const struct setup NAME_setup = {\n");
 	printf("# \t.levels = %d, .huge = %d, .nr_vcpus = %d, .nr_vas = %d,\n"
-	       "# \t.nr_frames = %d, .nr_satps = %d, .svade = %d,\n", s->levels,
-	       s->huge, s->nr_vcpus, s->nr_vas, s->nr_frames, s->nr_satps, s->svade);
+	       "# \t.nr_frames = %d, .nr_satps = %d, .svade = %d, .asids = %d,\n", s->levels,
+	       s->huge, s->nr_vcpus, s->nr_vas, s->nr_frames, s->nr_satps, s->svade,
+	       s->asids);
 	print_words("va", s->va, s->nr_vas);
 	print_words("frame", s->frame, s->nr_frames);
 	print_words("satp", s->satp, s->nr_satps);
@@ -1447,9 +1478,9 @@ static void print_counts(void)
 	printf("# accesses: %llu mapped (%llu stores), %llu page faults, %llu access faults, %llu emulated, %llu waits\n",
 	       SHOW(mapped), SHOW(stored), SHOW(page_faults), SHOW(access_faults),
 	       SHOW(emulated), SHOW(waits));
-	printf("# fast.c: %llu fills, %llu spurious, %llu reflected, %llu fences, %llu satps, %llu of them between fences, %llu aborts\n",
+	printf("# fast.c: %llu fills, %llu spurious, %llu reflected, %llu fences, %llu satps, %llu of them between fences (%llu known ones), %llu aborts\n",
 	       SHOW(fast_fills), SHOW(fast_spurious), SHOW(reflected), SHOW(fast_fences),
-	       SHOW(fast_satps), SHOW(runs), SHOW(aborts));
+	       SHOW(fast_satps), SHOW(runs), SHOW(ways), SHOW(aborts));
 	printf("# fault.c: %llu fills, %llu resets, %llu moves; %llu races, %llu times no memory\n",
 	       SHOW(slow_fills), SHOW(resets), SHOW(moves), SHOW(races), SHOW(no_memory));
 #undef SHOW

@@ -14,6 +14,7 @@
 void *hw_at(u64 va);
 void hw_fence_va(u64 va);
 void hw_fence_all(void);
+void hw_fence_asid_0(void);
 void hw_csr_write(const char *csr, u64 val);
 bool hw_cmpxchg_once(u64 *at, u64 old, u64 new);
 bool hw_cmpxchg(u64 *at, u64 old, u64 new);
