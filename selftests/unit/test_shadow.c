@@ -35,6 +35,7 @@ struct setup {
 	u8 nr_vcpus, nr_vas, nr_frames, nr_satps;
 	bool svade;
 	bool asids;		/* of the host's, for its roots */
+	bool aliased;		/* tables are shared: by addresses, and address spaces */
 	u64 va[MAX_VAS];
 	u64 frame[MAX_FRAMES];	/* tables and data */
 	u64 satp[MAX_SATPS];
@@ -610,6 +611,8 @@ static u64 table_for(u64 va, int level)
 {
 	u64 n = (va >> (12 + 9 * level)) * 7 + level * 3 + oracle_satp_now(cpu_no(hart));
 
+	if (setup->aliased)
+		n = level;
 	return one_in(16) ? frame_at(host_rand() >> 8) :
 	       setup->frame[hash_64(n, 32) % ((setup->nr_frames + 1) / 2)];
 }
@@ -1148,6 +1151,7 @@ static void random_setup(struct setup *s, unsigned int kind)
 	s->huge = unit_rand_below(3);
 	s->svade = chance(25);
 	s->asids = chance(60);
+	s->aliased = chance(20);
 	s->nr_vcpus = chance(60) ? 1 : 2 + unit_rand_below(2);
 	s->nr_vas = 4 + unit_rand_below(MAX_VAS - 3);
 	s->nr_frames = 6 + unit_rand_below(MAX_FRAMES - 5);
@@ -1411,9 +1415,9 @@ static void print_script(const struct setup *s, const struct step *steps, int nr
 {
 	printf("# static const struct setup NAME_setup = {\n");
 	printf("# \t.levels = %d, .huge = %d, .nr_vcpus = %d, .nr_vas = %d,\n"
-	       "# \t.nr_frames = %d, .nr_satps = %d, .svade = %d, .asids = %d,\n", s->levels,
+	       "# \t.nr_frames = %d, .nr_satps = %d, .svade = %d, .asids = %d, .aliased = %d,\n", s->levels,
 	       s->huge, s->nr_vcpus, s->nr_vas, s->nr_frames, s->nr_satps, s->svade,
-	       s->asids);
+	       s->asids, s->aliased);
 	print_words("va", s->va, s->nr_vas);
 	print_words("frame", s->frame, s->nr_frames);
 	print_words("satp", s->satp, s->nr_satps);
@@ -1697,6 +1701,48 @@ UNIT_TEST(private_root_of_another_asid)
 		{ OP_SATP, 0, 15, 0, 0, 0, 0xce87a811, 0xcd2fa56f67a34fa4 },
 		{ OP_MAP, 0, 5, 0, 1, 0, 0xb61132eb, 0x20001847 },
 		{ OP_FENCE, 0, 255, 1, 0, 0, 0xc8035c31, 0x7e5a9919b1559777 },
+	};
+
+	fixed_script(&s, steps, ARRAY_SIZE(steps));
+}
+
+/*
+ * One table at two addresses.  By one of them a store replaces a leaf that a hart with
+ * ASIDs remembers for the other: the next fence of everything has to be one.
+ */
+UNIT_TEST(leaf_replaced_at_another_address)
+{
+	static const struct setup s = {
+		.levels = 3, .huge = 0, .nr_vcpus = 1, .nr_vas = 6,
+		.nr_frames = 5, .nr_satps = 1, .svade = 0, .asids = 1,
+		.va = { 0x1000, 0x201000, 0x2000, 0x3000, 0x4000, 0x5000 },
+		.frame = { 0x80000, 0x80001, 0x80002, 0x80003, 0x80004 },
+		.satp = { 0x8000000000080000 },
+	};
+	static const struct step steps[] = {
+		/* The table at 0 and 0x200000 maps the first page, and all others. */
+		{ OP_PTE, 0, 0, 0, 0, 0, 1, 0x20000401 },
+		{ OP_PTE, 0, 1, 0, 0, 0, 2, 0x20000801 },
+		{ OP_PTE, 0, 1, 1, 0, 0, 3, 0x20000801 },
+		{ OP_PTE, 0, 2, 1, 0, 0, 4, 0x20000c43 },
+		{ OP_PTE, 0, 2, 2, 0, 0, 5, 0x200010c7 },
+		{ OP_PTE, 0, 2, 3, 0, 0, 6, 0x20000043 },
+		{ OP_PTE, 0, 2, 4, 0, 0, 7, 0x20000443 },
+		{ OP_PTE, 0, 2, 5, 0, 0, 8, 0x20000843 },
+		{ OP_PRIV, 0, 1, 0, 0, 0, 9, 0 },
+		{ OP_SATP, 0, 0, 0, 0, 0, 10, 0 },
+		/* fault.c, whereupon the frames are known. */
+		{ OP_ACCESS, 0, 2, 2, 0, BY_SLOW, 11, 0 },
+		{ OP_ACCESS, 0, 3, 1, 0, BY_SLOW, 12, 0 },
+		{ OP_ACCESS, 0, 4, 1, 0, BY_SLOW, 13, 0 },
+		{ OP_ACCESS, 0, 5, 1, 0, BY_SLOW, 14, 0 },
+		{ OP_ACCESS, 0, 0, 1, 0, BY_SLOW, 15, 0 },
+		{ OP_ACCESS, 0, 1, 1, 0, BY_SLOW, 16, 0 },
+		{ OP_FENCE, 0, NONE, NONE, 0, 0, 17, 0 },
+		{ OP_ACCESS, 0, 1, 1, 0, 0, 18, 0 },
+		{ OP_PTE, 0, 2, 1, 0, 0, 19, 0x200010c7 },
+		{ OP_ACCESS, 0, 0, 2, 0, 0, 20, 0 },
+		{ OP_FENCE, 0, NONE, NONE, 0, 0, 21, 0 },
 	};
 
 	fixed_script(&s, steps, ARRAY_SIZE(steps));
