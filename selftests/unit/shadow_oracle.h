@@ -22,6 +22,9 @@
  *    set in the leaf that was read, D if the access is a store.
  *  - Faults: nothing invalid is cached (Svvptc), so the PTE that faults is one
  *    that memory held while the access was under way.
+ *  - PMP (section 3.7), in pages: of M-mode nothing is asked; of S- and U-mode the
+ *    access itself, and a load, or a store, of each PTE on the way.  What M-mode
+ *    writes there takes effect at once, as Umbra has it.
  *
  * Right after a fence of everything this leaves exactly the walk of now.
  */
@@ -35,6 +38,7 @@
 #define NR_VERSIONS	131072
 #define PTE_HASH	4096
 #define NR_SATPS	8192
+#define NR_PMP		4
 
 /* A value that 8 bytes of guest memory had from @from on. */
 struct version {
@@ -61,11 +65,16 @@ struct oracle_hart {
 	u64 fence_asid[MAX_ASIDS];
 	u64 fence_va[MAX_VAS];			/* all ASIDs */
 	u64 fence_va_asid[MAX_VAS][MAX_ASIDS];
+	struct {
+		u64 gfn;
+		u8 perm;			/* V_PMP_* */
+	} pmp[NR_PMP];				/* others: all rights */
 };
 
 static struct {
 	u64 now;
 	bool svade;
+	bool machine;				/* there are M-mode and PMP */
 	unsigned int nr_vas, nr_asids;
 	u64 va[MAX_VAS];			/* page addresses */
 	u64 asid[MAX_ASIDS];
@@ -159,6 +168,8 @@ static void oracle_reset(unsigned int nr_harts)
 
 		memset(o, 0, sizeof(*o));
 		oracle_satp(i, 0, ++oracle.now);
+		for (int n = 0; n < NR_PMP; n++)
+			o->pmp[n].gfn = ~0ULL;
 	}
 }
 
@@ -176,7 +187,7 @@ struct query {
 	unsigned int hart;
 	u64 va;
 	enum umbra_access access;
-	bool user, sum, mxr;
+	bool machine, user, sum, mxr;
 	u64 begin;			/* when it began */
 	/* what is to be known */
 	enum question question;
@@ -204,6 +215,24 @@ static bool frame_is_writable(u64 gfn)
 
 	return frame_is_memory(gfn) &&
 	       !(slot_plan[slot_of_hva(va)].flags & KVM_MEM_READONLY);
+}
+
+/* May S- or U-mode do that to @gfn, as far as PMP is concerned? */
+static bool pmp_permits(const struct query *q, u64 gfn, unsigned int perm)
+{
+	const struct oracle_hart *o = &oracle.hart[q->hart];
+
+	for (int i = 0; i < NR_PMP; i++)
+		if (o->pmp[i].gfn == gfn)
+			return o->pmp[i].perm & perm;
+	/* No entry reaches beyond physical addresses. */
+	return !oracle.machine || !(gfn >> 44);
+}
+
+static unsigned int pmp_of(enum umbra_access access)
+{
+	return access == UMBRA_ACCESS_READ ? V_PMP_R :
+	       access == UMBRA_ACCESS_WRITE ? V_PMP_W : V_PMP_X;
 }
 
 /* Step 3, and what is reserved in pointers. */
@@ -240,21 +269,26 @@ static bool leaf_answers(const struct query *q, u64 gpa, u64 pte, int level,
 {
 	u64 ppn = (pte & V_PTE_PPN) >> V_PTE_PPN_SHIFT;
 	u64 below = (1ULL << (9 * level)) - 1;
+	u64 gfn = ppn | ((q->va >> PAGE_SHIFT) & below);
+	bool permitted = pmp_permits(q, gfn, pmp_of(q->access));
 	bool current = to > q->begin;
 	bool lacks_ad = !(pte & V_PTE_A) ||
 			(q->access == UMBRA_ACCESS_WRITE && !(pte & V_PTE_D));
 
 	if (!leaf_permits(q, pte) || (ppn & below) || (lacks_ad && oracle.svade))
 		return q->question == MAY_PAGE_FAULT && current;
+	/* Which of the two is found first is nobody's business. */
+	if (q->question == MAY_ACCESS_FAULT && current && !permitted)
+		return true;
 	if (lacks_ad)
 		return q->question == MAY_ACCESS_FAULT && current &&
-		       !frame_is_writable(gpa >> PAGE_SHIFT);
+		       (!frame_is_writable(gpa >> PAGE_SHIFT) ||
+			!pmp_permits(q, gpa >> PAGE_SHIFT, V_PMP_W));
 	if (max(read, q->since_leaf) >= to)
 		return false;
 	if (q->question == MAY_UPDATE)
 		return gpa == q->pte_gpa && pte == q->pte;
-	return q->question == MAY_MAP &&
-	       q->gfn == (ppn | ((q->va >> PAGE_SHIFT) & below));
+	return q->question == MAY_MAP && q->gfn == gfn && permitted;
 }
 
 /*
@@ -268,7 +302,7 @@ static bool explore(const struct query *q, u64 table, int level, u64 since,
 	u64 to = ~0ULL;
 	u32 n;
 
-	if (!frame_is_memory(table))
+	if (!frame_is_memory(table) || !pmp_permits(q, table, V_PMP_R))
 		return q->question == MAY_ACCESS_FAULT && (global || !q->global);
 	for (n = oracle_history(gpa)->newest;; n = oracle.version[n].older) {
 		u64 from = n ? oracle.version[n].from : 0;
@@ -327,8 +361,13 @@ static bool oracle_permits(struct query *q)
 	u64 satp = oracle_satp_now(q->hart);
 	int va = oracle_va(q->va), asid;
 
-	if (umbra_walk_top(satp) < 0)
+	if (q->machine)
 		return q->question == MAY_MAP && q->gfn == q->va >> PAGE_SHIFT;
+	if (umbra_walk_top(satp) < 0) {
+		if (!pmp_permits(q, q->va >> PAGE_SHIFT, pmp_of(q->access)))
+			return q->question == MAY_ACCESS_FAULT;
+		return q->question == MAY_MAP && q->gfn == q->va >> PAGE_SHIFT;
+	}
 	if (!umbra_va_canonical(q->va, umbra_walk_top(satp)))
 		return q->question == MAY_PAGE_FAULT;
 	asid = oracle_asid(satp);

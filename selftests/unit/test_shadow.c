@@ -36,6 +36,7 @@ struct setup {
 	bool svade;
 	bool asids;		/* of the host's, for its roots */
 	bool aliased;		/* tables are shared: by addresses, and address spaces */
+	bool machine;		/* harts have M-mode, and PMP */
 	u64 va[MAX_VAS];
 	u64 frame[MAX_FRAMES];	/* tables and data */
 	u64 satp[MAX_SATPS];
@@ -49,11 +50,12 @@ enum op {
 	OP_SATP,	/* = satp[a] */
 	OP_SUM,		/* = a */
 	OP_MXR,		/* = a */
-	OP_PRIV,	/* U or S: a */
+	OP_PRIV,	/* U, S, M: a; or M with MPRV, for b */
 	OP_ACCESS,	/* kind b of va[a] + 8 * c, val is stored */
 	OP_TRANSLATE,	/* the same, by umbra_mmu_translate() */
 	OP_TOUCH,	/* satp off, access to frame[a] as above, satp as before */
 	OP_SWITCH,	/* fence of asid[b], satp = satp[a], fence, in a row */
+	OP_PMP,		/* entry b: S- and U-mode have the rights c in frame[a] */
 	OP_EXIT,	/* the vCPU leaves the guest */
 	OP_REPLACE,	/* frame[a] gets another host page */
 	OP_PROTECT,	/* ... is write-protected, for a copy */
@@ -67,7 +69,7 @@ enum op {
 
 static const char *const op_name[NR_OPS] = {
 	"OP_MAP", "OP_PTE", "OP_CHANGE", "OP_FENCE", "OP_SATP", "OP_SUM",
-	"OP_MXR", "OP_PRIV", "OP_ACCESS", "OP_TRANSLATE", "OP_TOUCH", "OP_SWITCH", "OP_EXIT",
+	"OP_MXR", "OP_PRIV", "OP_ACCESS", "OP_TRANSLATE", "OP_TOUCH", "OP_SWITCH", "OP_PMP", "OP_EXIT",
 	"OP_REPLACE", "OP_PROTECT", "OP_TAKE", "OP_TAKEN", "OP_SITES", "OP_RESET", "OP_SLOT",
 };
 
@@ -159,10 +161,13 @@ static const char *const access_name[] = { "", "load", "store", "fetch" };
 static struct query query_of(const struct hart *h, u64 va, enum umbra_access access)
 {
 	const struct umbra_cpu *cpu = h->vcpu.cpu;
+	u64 priv = cpu->priv;
 
+	if (h->vcpu.m && access != UMBRA_ACCESS_EXEC)
+		priv = umbra_machine_data_priv(h->vcpu.m, cpu);
 	return (struct query) {
 		.hart = cpu_no(h), .va = va, .access = access,
-		.user = cpu->priv == UMBRA_PRIV_U,
+		.machine = priv == UMBRA_PRIV_M, .user = priv == UMBRA_PRIV_U,
 		.sum = cpu->sstatus & V_SUM, .mxr = cpu->sstatus & V_MXR,
 		.begin = step_began,
 	};
@@ -214,6 +219,7 @@ static void judge_entry(const struct hart *h, int view, u64 va, u64 pte, u64 pfn
 		struct query q = query_of(h, va, access);
 
 		if (view >= 0) {
+			q.machine = false;
 			q.user = view == UMBRA_VIEW_U;
 			q.sum = view == UMBRA_VIEW_SUM;
 		}
@@ -372,6 +378,9 @@ static void judge_emulation(u64 va, enum umbra_access access, u64 gpa)
 			   access_name[access], (unsigned long long)va,
 			   (unsigned long long)gpa);
 	if (!umbra_va_canonical(va, umbra_host.levels - 1) || !frame_is_memory(gfn))
+		return;
+	/* MPRV: fetches and data have different tables. */
+	if (hart->vcpu.cpu->priv == UMBRA_PRIV_M && !q.machine)
 		return;
 	if (access == UMBRA_ACCESS_WRITE && !frame_is_writable(gfn))
 		return;
@@ -804,6 +813,17 @@ static void set_sstatus(u64 bit, bool on)
 	umbra_mmu_unload(&hart->vcpu);
 }
 
+/* To M-mode, by a trap that the run loop takes. */
+static void set_machine(bool mprv, bool supervisor)
+{
+	struct umbra_vcpu *vcpu = &hart->vcpu;
+
+	hart_exit(hart);
+	vcpu->cpu->priv = UMBRA_PRIV_M;
+	vcpu->m->mstatus = mprv ? V_MPRV | (u64)supervisor << V_MPP_SHIFT : 0;
+}
+
+/* sret, ecall, mret */
 static void set_priv(bool supervisor)
 {
 	struct umbra_switch *sw = hart->vcpu.sw;
@@ -812,9 +832,32 @@ static void set_priv(bool supervisor)
 	if (sw->cpu.priv == supervisor)
 		return;
 	sw->cpu.priv = supervisor ? UMBRA_PRIV_S : UMBRA_PRIV_U;
+	if (hart->vcpu.m)
+		hart->vcpu.m->mstatus = 0;
 	if ((step->how & BY_SLOW) || !hart->in_guest || !root)
 		return hart_exit(hart);
+	sw->salt = sw->salt_s;
 	hart_load_root(hart, root);
+}
+
+/* As umbra_emulate() does with what M-mode writes there. */
+static void set_pmp(unsigned int entry, u64 gfn, unsigned int perm)
+{
+	struct umbra_vcpu *vcpu = &hart->vcpu;
+	struct oracle_hart *o = &oracle.hart[cpu_no(hart)];
+	u64 cfg = umbra_pmp_read_cfg(&vcpu->m->pmp, 0);
+
+	/* W without R is reserved. */
+	if (!(perm & V_PMP_R))
+		perm &= ~V_PMP_W;
+	hart_exit(hart);
+	cfg &= ~(0xffULL << 8 * entry);
+	cfg |= (u64)(V_PMP_NAPOT | perm) << 8 * entry;
+	umbra_pmp_write_addr(&vcpu->m->pmp, entry, gfn << (PAGE_SHIFT - 2) | 0x1ff);
+	umbra_pmp_write_cfg(&vcpu->m->pmp, 0, cfg);
+	umbra_mmu_reset(vcpu);
+	o->pmp[entry].gfn = gfn;
+	o->pmp[entry].perm = perm;
 }
 
 /* An invalidation that takes a while: between its two halves other steps run. */
@@ -974,7 +1017,9 @@ static void execute(const struct step *s)
 	case OP_MXR:
 		return set_sstatus(V_MXR, s->a);
 	case OP_PRIV:
-		return set_priv(s->a);
+		if (s->a > 1 && setup->machine)
+			return set_machine(s->a > 2, s->b & 1);
+		return set_priv(s->a & 1);
 	case OP_ACCESS:
 		return access_memory(va + s->c * 8, s->b);
 	case OP_TRANSLATE:
@@ -984,6 +1029,10 @@ static void execute(const struct step *s)
 	case OP_SWITCH:
 		return switch_space(setup->satp[s->a % setup->nr_satps],
 				    s->b == NONE ? -1 : s->b % oracle.nr_asids);
+	case OP_PMP:
+		if (setup->machine)
+			set_pmp(s->b % NR_PMP, frame_at(s->a), s->c);
+		return;
 	case OP_EXIT:
 		return hart_exit(hart);
 	case OP_REPLACE:
@@ -1010,6 +1059,16 @@ static void execute(const struct step *s)
 
 /* --- running a script ------------------------------------------------------------------- */
 
+/* Its last PMP entry, for all there is, gives all rights. */
+static void m_mode_create(struct umbra_vcpu *vcpu)
+{
+	vcpu->m = &vcpu->sw->machine;
+	vcpu->m->medeleg = ~0ULL;
+	vcpu->m->menvcfg = V_ENVCFG_ADUE;
+	umbra_pmp_write_addr(&vcpu->m->pmp, UMBRA_PMP_ENTRIES - 1, ~0ULL);
+	umbra_pmp_write_cfg(&vcpu->m->pmp, 1, (u64)(V_PMP_NAPOT | V_PMP_RWX) << 56);
+}
+
 static void machine_create(const struct setup *s)
 {
 	setup = s;
@@ -1025,6 +1084,7 @@ static void machine_create(const struct setup *s)
 	host.pte_updated = pte_updated;
 	oracle_reset(s->nr_vcpus);
 	oracle.svade = s->svade;
+	oracle.machine = s->machine;
 	oracle.nr_vas = s->nr_vas;
 	memcpy(oracle.va, s->va, sizeof(oracle.va));
 	oracle.nr_asids = 0;
@@ -1041,6 +1101,8 @@ static void machine_create(const struct setup *s)
 	for (unsigned int i = 0; i < s->nr_vcpus; i++) {
 		host.hart[i].vcpu.feat.svade = s->svade;
 		host.hart[i].vcpu.sw->asids = s->asids;
+		if (s->machine)
+			m_mode_create(&host.hart[i].vcpu);
 	}
 	for (int i = 0; i < NR_SLOTS; i++)
 		if (slot_set(i, true, 0))
@@ -1152,6 +1214,7 @@ static void random_setup(struct setup *s, unsigned int kind)
 	s->svade = chance(25);
 	s->asids = chance(60);
 	s->aliased = chance(20);
+	s->machine = chance(30);
 	s->nr_vcpus = chance(60) ? 1 : 2 + unit_rand_below(2);
 	s->nr_vas = 4 + unit_rand_below(MAX_VAS - 3);
 	s->nr_frames = 6 + unit_rand_below(MAX_FRAMES - 5);
@@ -1242,7 +1305,7 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 {
 	/* How often each is, in the order of enum op. */
 	static const u8 often[NR_OPS] = {
-		32, 1, 14, 16, 5, 3, 1, 4, 100, 4, 5, 4, 3, 2, 2, 1, 12, 1, 1, 1,
+		32, 1, 14, 16, 5, 3, 1, 4, 100, 4, 5, 4, 2, 3, 2, 2, 1, 12, 1, 1, 1,
 	};
 	static const u64 bits[] = {
 		V_PTE_V, V_PTE_R, V_PTE_W, V_PTE_X, V_PTE_U, V_PTE_G, V_PTE_A, V_PTE_D,
@@ -1305,7 +1368,12 @@ static void random_step(const struct setup *s, struct step *t, const struct step
 		t->a = chance(50);
 		break;
 	case OP_PRIV:
-		t->a = chance(70);
+		t->a = s->machine && chance(30) ? 2 + chance(50) : chance(70);
+		t->b = chance(50);
+		break;
+	case OP_PMP:
+		t->b = unit_rand_below(NR_PMP);
+		t->c = chance(60) ? V_PMP_RWX : unit_rand_below(8);
 		break;
 	case OP_MXR:
 		t->a = chance(30);
@@ -1414,10 +1482,12 @@ static void print_words(const char *name, const u64 *word, int nr)
 static void print_script(const struct setup *s, const struct step *steps, int nr)
 {
 	printf("# static const struct setup NAME_setup = {\n");
-	printf("# \t.levels = %d, .huge = %d, .nr_vcpus = %d, .nr_vas = %d,\n"
-	       "# \t.nr_frames = %d, .nr_satps = %d, .svade = %d, .asids = %d, .aliased = %d,\n", s->levels,
-	       s->huge, s->nr_vcpus, s->nr_vas, s->nr_frames, s->nr_satps, s->svade,
-	       s->asids, s->aliased);
+	printf("# \t.levels = %d, .huge = %d, .nr_vcpus = %d, .nr_vas = %d,\n", s->levels,
+	       s->huge, s->nr_vcpus, s->nr_vas);
+	printf("# \t.nr_frames = %d, .nr_satps = %d, .svade = %d,\n", s->nr_frames,
+	       s->nr_satps, s->svade);
+	printf("# \t.asids = %d, .aliased = %d, .machine = %d,\n", s->asids, s->aliased,
+	       s->machine);
 	print_words("va", s->va, s->nr_vas);
 	print_words("frame", s->frame, s->nr_frames);
 	print_words("satp", s->satp, s->nr_satps);
