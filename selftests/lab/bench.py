@@ -35,9 +35,10 @@ from lablib import TREE, Board, LabError, say
 HOST = "trixie"
 ICOUNT = "shift=0,sleep=off"
 MEMORY = "768M"
-# The kernel's own tests run long after its boot, and would be in the first rows.
-QUIET = "quiet cryptomgr.notests"
-VERBOSE = "cryptomgr.notests"
+# The kernel's own tests run long after its boot, and would be in the first rows. Where
+# things lie decides which instructions share a place in the hot table.
+VERBOSE = "cryptomgr.notests nokaslr norandmaps"
+QUIET = "quiet " + VERBOSE
 BUILT = os.path.join(TREE, "build", HOST)
 LOG = os.path.join(TREE, "build", "log")
 RESULTS = os.path.join(TREE, "selftests", "results")
@@ -498,9 +499,9 @@ def profile_script(rows, scale):
     """What the board runs: the rows, with a trace of their world exits."""
     if rows != ["boot"]:
         args = ["--idle", "5", "--scale", str(scale), "--batches", "1"]
-        return guest_command(args, ["nothing"] + rows, QUIET + " nokaslr", hook=True)
+        return guest_command(args, ["nothing"] + rows, QUIET, hook=True)
     hook = "bench-hook %s boot >&2\n"
-    return hook % "begin" + guest_command(["--idle", "0"], ["none"], QUIET + " nokaslr") + hook % "end"
+    return hook % "begin" + guest_command(["--idle", "0"], ["none"], QUIET) + hook % "end"
 
 
 def profile(cpu, rows, scale):
