@@ -52,7 +52,9 @@ enum umbra_view {
 #define UMBRA_COMPARE_ENOUGH	12288
 #define UMBRA_HASH_BITS		10
 #define UMBRA_SHADOW_HASH	BIT(UMBRA_HASH_BITS)
+#ifndef UMBRA_SPARE_PAGES		/* a test makes it small */
 #define UMBRA_SPARE_PAGES	8
+#endif
 /* Orphans tried at once before another way is found to get a page. */
 #define UMBRA_ORPHAN_TRIES	16
 #ifndef UMBRA_RMAP_BITS			/* a test makes it small */
