@@ -2,8 +2,8 @@
 // SOURCES: ../../shadow_mmu/walk.c ../../shadow_mmu/shadow.c ../../shadow_mmu/fault.c
 // SOURCES: ../../shadow_mmu/fence.c ../../shadow_mmu/known.c ../../shadow_mmu/fast.c
 // SOURCES: ../../shadow_mmu/memslot.c ../../shadow_mmu/notifier.c ../../vmm_core/pmp.c
-// FLAGS: $(KERNEL) -DUMBRA_SPARE_PAGES=1 -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=4 -DUMBRA_FENCE_LOG=8 -DUMBRA_RMAP_BITS=9
-// FLAGS: -Wno-sign-compare -Wno-missing-field-initializers
+// FLAGS: $(KERNEL) -DUMBRA_SHADOW_MAX=256 -DUMBRA_SPACES=4 -DUMBRA_FENCE_LOG=8 -DUMBRA_RMAP_BITS=9
+// FLAGS: -DUMBRA_SPARE_PAGES=1 -Wno-sign-compare -Wno-missing-field-initializers
 /*
  * The shadow MMU against an oracle: random scripts of what guests and their
  * host do, on one to three vCPUs that share memory.  After each step every
