@@ -35,7 +35,7 @@ static inline void hw_clear_release(u32 *at)
 	asm volatile("amoswap.w.rl zero, zero, %0" : "+A"(*at) : : "memory");
 }
 
-/* Switch.c makes it one of everything where the hart cannot be trusted with less. */
+/* switch.c makes it one of everything where the hart cannot be trusted with less. */
 #define HW_SELECTIVE_FENCE(operands)					\
 	"1:	sfence.vma " operands "\n"				\
 	"	.pushsection umbra.selective_fences, \"a\", @progbits\n"	\

@@ -456,7 +456,7 @@ static bool wait_efault(struct worker *w)
 	while (load(&w->efaults) == was) {
 		if (w->done)
 			return false;
-		if (!EXPECT(now_ns() < end, "KVM_RUN: expected EFAULT soon, seen none for 60 s"))
+		if (!EXPECT(now_ns() < end, "KVM_RUN: expected EFAULT soon, seen none for 15 s"))
 			return false;
 		sleep_ms(1);
 	}
